@@ -1,0 +1,36 @@
+/* What a program says on stderr. An error is one line, `cpm-invite: what: why (what to do)`, with
+ * control characters of peers and users made harmless. */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sysexits.h>
+
+void err_program(
+    const char *argv0); /* call first: keeps fds 0-2 open, sets the name, ignores SIGPIPE */
+const char *err_name(void);
+
+enum err_level { ERR_QUIET = -1, ERR_NORMAL = 0, ERR_STEPS = 1, ERR_WIRE = 2 };
+extern int err_verbosity; /* set by the option table: -q, -v, -vv */
+
+/* One error line; also with -q. `hint` (what to do) may be NULL. */
+void err_line(const char *what, const char *why, const char *hint);
+void err_linef(const char *what, const char *hint, const char *why_format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* A warning or remark, not with -q. */
+void err_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A step, with -v. */
+void err_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The wire, with -vv: each line of the bytes behind "-> " (sent) or "<- " (received), after a
+ * headline that names protocol, transport and peer. Bytes that do not print are shown as dots;
+ * of a long body only the size is shown. */
+void err_wire(bool sent, const char *headline, const void *bytes, size_t n);
+
+_Noreturn void err_die(int status, const char *what, const char *why, const char *hint);
+
+#endif

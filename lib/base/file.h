@@ -1,0 +1,38 @@
+/* Files whose owner, mode and file system matter, and the only calls that sync. All give 0 or an
+ * errno value. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* A regular file that is ours alone: O_NOFOLLOW, O_CLOEXEC, owned by the effective user, closed to
+ * others, on a local file system. With `create` a missing one is made (O_EXCL, 0600) and its
+ * folder synced. Else: ELOOP (a link), EINVAL (not a regular file), EPERM (another owner), EACCES
+ * (mode, or no permission), EREMOTE (not a local file system), or open's errno. */
+int file_open_private(const char *path, int flags, bool create, int *fd);
+
+int file_same(int fd, const char *path, bool *same); /* is the name still this file? */
+
+int file_sync_data(int fd); /* fdatasync, EINTR handled */
+int file_sync_folder_of(const char *path);
+
+/* Room for `octets` after the end, without changing the size. Gives 0 where the file system has no
+ * such thing. */
+int file_reserve(int fd, off_t octets);
+int file_unreserve(int fd); /* gives back what is reserved and not written */
+
+/* The folder for files of a run: $XDG_RUNTIME_DIR/cpm, else /run/cpm if writable, else a private
+ * one under TMPDIR. Made with 0700 and checked. The caller frees *path. */
+int file_run_folder(char **path);
+
+/* Ours or root's, and writable by nobody else unless sticky. Else EPERM. */
+int file_check_folder(const char *path);
+
+int file_write_all(int fd, const void *bytes, size_t n); /* blocking descriptors only */
+
+/* A nameless temporary file in TMPDIR (else /tmp), gone with its last descriptor. */
+int file_temporary(int *fd);
+
+#endif

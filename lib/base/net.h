@@ -1,0 +1,66 @@
+/* Addresses and sockets. All sockets are non-blocking and close on exec. Errors are errno values;
+ * what getaddrinfo says is kept by net_resolve in *why. IPv6 literals are taken with and without
+ * brackets. */
+#ifndef BASE_NET_H
+#define BASE_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct net_addr {
+    struct sockaddr_storage ss;
+    socklen_t len;
+};
+
+#define NET_TEXT_SIZE 80
+/* "192.0.2.1:5060", "[2001:db8::1]:5060" */
+void net_addr_text(char text[NET_TEXT_SIZE], const struct net_addr *a);
+/* "192.0.2.1", "[2001:db8::1]" when `bracket`, else bare */
+void net_host_text(char text[NET_TEXT_SIZE], const struct net_addr *a, bool bracket);
+uint16_t net_port(const struct net_addr *a);
+void net_set_port(struct net_addr *a, uint16_t port);
+bool net_is_any(const struct net_addr *a);                              /* 0.0.0.0 or :: */
+bool net_same_host(const struct net_addr *a, const struct net_addr *b); /* v4-mapped equals v4 */
+
+/* A numeric address and port, as net_addr_text writes it. 0 or EINVAL. */
+int net_parse(const char *text, struct net_addr *a);
+
+/* ADDR[:PORT[-PORT]]: where to bind. ADDR is numeric or a name; empty or "*" is any. */
+struct net_bind {
+    char host[256];
+    uint16_t port_low; /* 0: the kernel chooses */
+    uint16_t port_high;
+};
+int net_parse_bind(const char *text, struct net_bind *b); /* 0 or EINVAL */
+
+/* Resolves with the system's resolver (numeric text needs no look-up). At most `room` addresses.
+ * 0, or ENOENT with *why set to a static text. */
+int net_resolve(const char *host, uint16_t port, int family, int socktype, struct net_addr *list,
+                size_t room, size_t *count, const char **why);
+
+/* A bound socket (SOCK_DGRAM or SOCK_STREAM, which also listens) on the first free port of the
+ * range. `reuse` sets SO_REUSEADDR, so that a port left by a dead process can be taken again.
+ * *bound tells the address. 0, or EADDRINUSE (the whole range), EADDRNOTAVAIL, ... */
+int net_open(int socktype, const struct net_bind *b, int family, bool reuse, int *fd,
+             struct net_addr *bound);
+/* The same on one exact address. */
+int net_open_at(int socktype, const struct net_addr *a, bool reuse, int *fd,
+                struct net_addr *bound);
+
+int net_accept(int listener, int *fd, struct net_addr *peer); /* EAGAIN when there is none */
+
+/* Starts a TCP connection: wait for EPOLLOUT, then net_connected gives 0 or why it failed. */
+int net_connect(const struct net_addr *to, int *fd);
+int net_connected(int fd);
+
+/* The local address that the kernel would use towards `peer` (no packet is sent). */
+int net_local_toward(const struct net_addr *peer, struct net_addr *local);
+int net_local(int fd, struct net_addr *local);
+
+/* TCP_NODELAY and, for speed on fast paths, the named congestion control where the kernel allows
+ * it ("" for none). Never fails: both are only for speed. */
+void net_tune_stream(int fd, const char *congestion);
+
+#endif

@@ -1,0 +1,15 @@
+/* Strict numbers: the whole text or nothing. Each gives 0, or EINVAL (not a number) or ERANGE. */
+#ifndef BASE_NUM_H
+#define BASE_NUM_H
+
+#include <stdint.h>
+
+int num_int(const char *text, int64_t min, int64_t max, int64_t *value);
+int num_duration_ms(const char *text,
+                    int64_t *ms); /* "30", "1.5" (seconds), "250ms", "5m", "72h", "2d" */
+int num_size(const char *text, int64_t *octets); /* "65536", "64k", "1M", "2G" (powers of 1024) */
+
+/* "1.2 MiB", "17 B": for people. `text` has room for 16 bytes. */
+void num_size_text(char text[16], uint64_t octets);
+
+#endif

@@ -1,0 +1,13 @@
+/* Random identifiers, from the kernel's generator. */
+#ifndef BASE_RAND_H
+#define BASE_RAND_H
+
+#include <stddef.h>
+
+/* n characters of A-Za-z0-9 and a NUL: 5.95 bits each (14 give 80 bits, RFC 4975 14.1). */
+void rand_token(char *text, size_t n);
+
+#define RAND_UUID_SIZE 37
+void rand_uuid(char text[RAND_UUID_SIZE]); /* RFC 4122 version 4, lower case */
+
+#endif

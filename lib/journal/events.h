@@ -1,0 +1,36 @@
+/* The one table of events: who writes each, with which keys. The same table stands in
+ * cpm-session(5), and a test compares them.
+ *
+ * X(event, writers, keys) */
+#ifndef JOURNAL_EVENTS_H
+#define JOURNAL_EVENTS_H
+
+/* clang-format off */
+#define JOURNAL_EVENTS(X)                                                                            \
+    X("attempt.start",    "invite deliver queue",  "n")                                              \
+    X("entry",            "invite serve queue",    "from to message birth expires conversation contribution") \
+    X("learnt",           "invite serve",          "chunk window transport")                         \
+    X("msrp.listening",   "serve",  "path proto setup size octets accept-types wrapped-types fingerprint cpim-from message-id") \
+    X("invite.route",     "invite", "n uri")                                                         \
+    X("invite.sent",      "invite", "call-id from from-tag to uri cseq branch transport next-hop local via contact") \
+    X("invite.progress",  "invite", "code reason to-tag")                                            \
+    X("dialog.route",     "invite", "n uri")                                                         \
+    X("dialog.confirmed", "invite", "call-id local local-tag remote remote-tag invite-cseq cseq target transport next-hop local-address contact session-expires refresher") \
+    X("dialog.refreshed", "invite", "by method session-expires refresher cseq")                      \
+    X("dialog.cseq",      "invite bye", "cseq method")                                               \
+    X("invite.answered",  "invite", "code peer-path peer-setup peer-address accept-types max-size fingerprint direction") \
+    X("invite.failed",    "invite", "status code reason retry-after why")                            \
+    X("session.ended",    "invite", "by why")                                                        \
+    X("msrp.connected",   "serve",  "peer local role")                                               \
+    X("msrp.progress",    "serve",  "octets total rate")                                             \
+    X("msrp.transferred", "serve",  "octets chunks ms report message-id")                            \
+    X("msrp.failed",      "serve",  "status code reason octets why")                                 \
+    X("bye.request",      "bye invite", "why")                                                       \
+    X("bye.sent",         "invite bye", "method cseq")                                               \
+    X("bye.answered",     "invite bye", "method code reason")                                        \
+    X("bye.failed",       "invite bye", "method code reason why")                                    \
+    X("imdn.received",    "invite serve", "message-id status content-type size")                     \
+    X("outcome",          "bye deliver invite queue", "status why")
+/* clang-format on */
+
+#endif

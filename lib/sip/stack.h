@@ -1,0 +1,119 @@
+/* libosip2, wrapped once: transports, message framing, transactions, timers. UAC and UAS alike.
+ * What libosip2 does not do or does wrongly (shared limits: nothing on stdout, size and header caps
+ * before parsing, mandatory headers checked, compact forms folded, values with CR LF refused,
+ * transactions freed outside their callbacks) is fenced behind this header and nowhere else. One
+ * stack a process.
+ *
+ * Messages are libosip2's (struct osip_message, osip_message_t); this header does not include it.
+ */
+#ifndef SIP_STACK_H
+#define SIP_STACK_H
+
+#include "base/loop.h"
+#include "base/net.h"
+#include "base/slice.h"
+
+struct osip_message;
+struct sip_stack;
+
+enum sip_transport { SIP_UDP, SIP_TCP, SIP_TLS };
+const char *sip_transport_name(enum sip_transport t); /* "udp" */
+const char *sip_via_name(enum sip_transport t);       /* "UDP" */
+
+#define SIP_MESSAGE_MAX (64 * 1024) /* RFC 3261 has no limit; libosip2 is quadratic in headers */
+#define SIP_HEADERS_MAX 200
+
+struct sip_timers { /* RFC 3261 17, ms */
+    int64_t t1, t2, t4;
+};
+#define SIP_TIMERS_DEFAULT ((struct sip_timers){500, 4000, 5000})
+
+/* Where a request goes, or where a message came from. */
+struct sip_hop {
+    enum sip_transport transport;
+    struct net_addr addr;
+    uint64_t connection; /* the stream that it came on; 0: none, or find one */
+};
+
+/* A request that came: handed out until its final response was given. NULL for an ACK. */
+struct sip_server;
+/* A request of ours under way. */
+struct sip_client;
+
+struct sip_stack_ops {
+    /* A new request (no retransmission of one that has a transaction). For ACK to a 2xx, and for a
+     * CANCEL that matches (`invite` is then the INVITE that it cancels, else NULL): the stack has
+     * answered neither. `m` lives until the transaction is freed; clone to keep longer. */
+    void (*request)(void *arg, struct sip_server *s, const struct osip_message *m,
+                    const struct sip_hop *from, struct sip_server *invite);
+    /* A response that belongs to no transaction: a 2xx to an INVITE that was repeated or forked. */
+    void (*stray)(void *arg, const struct osip_message *m, const struct sip_hop *from);
+};
+
+struct sip_client_ops {
+    void (*response)(void *arg, struct sip_client *c, const struct osip_message *m,
+                     const struct sip_hop *from);
+    /* The transaction ended without a final response: ETIMEDOUT (timer B, F), ECONNREFUSED,
+     * ECONNRESET, EHOSTUNREACH ... The client is gone after this, and after a final response. */
+    void (*failed)(void *arg, struct sip_client *c, int error);
+};
+
+/* ENOMEM never; the loop is the caller's. */
+int sip_stack_new(struct sip_stack **out, struct loop *loop, struct sip_timers timers,
+                  const struct sip_stack_ops *ops, void *arg);
+/* Frees all transactions and sockets; what is still owed to a peer is not sent any more. */
+void sip_stack_free(struct sip_stack *s);
+
+/* Listens on UDP, or accepts on TCP. *bound tells where. Several are possible. Errors as net_open.
+ */
+int sip_stack_listen(struct sip_stack *s, enum sip_transport t, const struct net_bind *b,
+                     int family, bool reuse, struct net_addr *bound);
+
+/* --- Sending. All take over the message. */
+
+/* Starts a client transaction. The top Via must be there (sip_via_add). On an error at once
+ * `failed` is still called from the loop, never from inside. */
+struct sip_client *sip_request(struct sip_stack *s, struct osip_message *m,
+                               const struct sip_hop *to, const struct sip_client_ops *ops,
+                               void *arg);
+/* Forgets the caller: the transaction runs out by itself, without callbacks. */
+void sip_client_forget(struct sip_client *c);
+const struct osip_message *sip_client_message(const struct sip_client *c);
+
+/* Outside any transaction: ACK for a 2xx. 0 or an errno value of the moment. */
+int sip_send(struct sip_stack *s, struct osip_message *m, const struct sip_hop *to);
+
+/* Answers. A 2xx to an INVITE is repeated by the stack (T1 doubling to T2) until sip_server_acked
+ * or 64*T1, also over streams (RFC 3261 13.3.1.4). */
+int sip_respond(struct sip_stack *s, struct sip_server *t, struct osip_message *response);
+void sip_server_acked(struct sip_server *t);
+void sip_server_forget(struct sip_server *t); /* never answer this one */
+
+/* Is anything of ours still under way (transactions that may have to repeat or absorb)? */
+bool sip_stack_busy(const struct sip_stack *s);
+
+/* --- Building and reading messages. */
+
+/* Puts a Via with a fresh branch (also given back, 64 bytes) for `to` on top; rport on UDP (RFC
+ * 3581). `sent_by` is host:port as the peer shall see it. */
+int sip_via_add(struct osip_message *m, enum sip_transport t, const char *sent_by, char branch[64]);
+
+/* A response to `request` with Via, From, To (with a fresh tag if it has none and status > 100),
+ * Call-ID, CSeq and Record-Route copied as RFC 3261 8.2.6 wants. */
+struct osip_message *sip_response_to(const struct osip_message *request, int status,
+                                     const char *reason /* NULL: the standard one */);
+
+/* The n-th value (0-based) of a header, by its long name; compact forms and libosip2's own header
+ * lists are looked through. The text lives as long as the message. NULL: not there. */
+const char *sip_header(const struct osip_message *m, const char *name, int n);
+struct slice sip_body(const struct osip_message *m, const char **content_type);
+int sip_status(const struct osip_message *m);         /* 0 for a request */
+const char *sip_method(const struct osip_message *m); /* of a response: its CSeq method */
+
+/* Adds a header. EINVAL: CR, LF or NUL in the value. */
+int sip_header_add(struct osip_message *m, const char *name, const char *value);
+/* Takes out all headers of that name. */
+void sip_header_remove(struct osip_message *m, const char *name);
+int sip_body_set(struct osip_message *m, const char *content_type, struct slice body);
+
+#endif
