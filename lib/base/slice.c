@@ -69,7 +69,7 @@ bool slice_number(struct slice a, uint64_t max, uint64_t *value)
         if (a.p[i] < '0' || a.p[i] > '9')
             return false;
         unsigned digit = (unsigned)(a.p[i] - '0');
-        if (v > (max - digit) / 10)
+        if (digit > max || v > (max - digit) / 10)
             return false;
         v = v * 10 + digit;
     }
