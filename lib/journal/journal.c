@@ -1,0 +1,251 @@
+/* Opening, reading and appending. */
+#include "journal/journal_int.h"
+
+#include "base/file.h"
+#include "base/lock.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+const char *journal_role_program(enum journal_role r)
+{
+    switch (r) {
+    case ROLE_INVITE:
+        return "cpm-invite";
+    case ROLE_SERVE:
+        return "cpm-msrp-serve";
+    case ROLE_BYE:
+        return "cpm-bye";
+    }
+    return "";
+}
+
+int journal_open(struct journal **out, const char *path, enum journal_mode mode)
+{
+    int fd;
+    int flags = mode == JOURNAL_READ ? O_RDONLY : O_RDWR | O_APPEND;
+    int err = file_open_private(path, flags, mode == JOURNAL_WRITE, &fd);
+    if (err)
+        return err;
+    struct journal *j = mem_new(sizeof *j);
+    j->path = mem_dup(path);
+    j->fd = fd;
+    j->inotify = -1;
+    j->tail = BUF_UP_TO(LINE_MAX_SIZE);
+    *out = j;
+    return 0;
+}
+
+void journal_close(struct journal *j)
+{
+    if (!j)
+        return;
+    if (j->loop) {
+        loop_unwatch(j->loop, &j->wake);
+        loop_cancel(j->loop, &j->look);
+    }
+    if (j->inotify >= 0)
+        (void)close(j->inotify);
+    (void)close(j->fd);
+    fold_free(&j->fold);
+    buf_free(&j->tail);
+    free(j->path);
+    free(j);
+}
+
+const char *journal_open_error(int error, const char **what_to_do, int *status)
+{
+    *status = EX_NOPERM;
+    switch (error) {
+    case ELOOP:
+        *what_to_do = "name the file itself";
+        return "is a symbolic link";
+    case EINVAL:
+        *what_to_do = "name a file";
+        return "is not a regular file";
+    case EPERM:
+        *what_to_do = "run as its owner, or use another session file";
+        return "belongs to another user";
+    case EACCES:
+        *what_to_do = "it holds secrets: chmod 600";
+        return "is open to others, or closed to you";
+    case EREMOTE:
+        *what_to_do = "use a local file system";
+        return "lies on a remote file system, where locks cannot be relied on";
+    case ENOENT:
+    case ENOTDIR:
+        *status = EX_USAGE;
+        *what_to_do = "check the path";
+        return "no such file or folder";
+    default:
+        *status = EX_OSERR;
+        *what_to_do = NULL;
+        return strerror(error);
+    }
+}
+
+const char *journal_path(const struct journal *j)
+{
+    return j->path;
+}
+
+void journal_on_line(struct journal *j, journal_line_h *handler, void *arg)
+{
+    j->on_line = handler;
+    j->on_line_arg = arg;
+}
+
+/* --- Reading. */
+
+static void take_line(struct journal *j, struct slice text)
+{
+    if (line_parse(text, &j->line) != 0 || j->line.wall_ms == 0)
+        return;
+    bool starts = slice_is(j->line.event, "attempt.start");
+    fold_line(&j->fold, &j->line);
+    if (starts)
+        memset(j->seen, 0, sizeof j->seen);
+    if (j->on_line)
+        j->on_line(j->on_line_arg, &j->line, text);
+}
+
+/* Cuts what was read into lines; the piece of a line at the end waits in the tail. */
+static void take_bytes(struct journal *j, struct slice bytes)
+{
+    while (bytes.n > 0) {
+        const char *newline = memchr(bytes.p, '\n', bytes.n);
+        size_t n = newline ? (size_t)(newline - bytes.p) : bytes.n;
+        if (!j->overlong && buf_add(&j->tail, bytes.p, n) != 0)
+            j->overlong = true;
+        if (!newline)
+            return;
+        if (!j->overlong)
+            take_line(j, buf_slice(&j->tail));
+        buf_clear(&j->tail);
+        j->overlong = false;
+        bytes = (struct slice){newline + 1, bytes.n - n - 1};
+    }
+}
+
+int journal_read(struct journal *j, bool *grew)
+{
+    char bytes[16384];
+    *grew = false;
+    for (;;) {
+        ssize_t n = pread(j->fd, bytes, sizeof bytes, j->at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno;
+        if (n == 0)
+            return 0;
+        *grew = true;
+        j->at += n;
+        take_bytes(j, (struct slice){bytes, (size_t)n});
+    }
+}
+
+const char *journal_get(const struct journal *j, const char *key)
+{
+    return fold_get(&j->fold, key);
+}
+
+int64_t journal_number(const struct journal *j, const char *key, int64_t otherwise)
+{
+    uint64_t v;
+    if (!slice_number(slice_of(journal_get(j, key)), INT64_MAX, &v))
+        return otherwise;
+    return (int64_t)v;
+}
+
+bool journal_has(const struct journal *j, const char *event)
+{
+    return fold_has(&j->fold, event);
+}
+
+void journal_each(const struct journal *j, journal_pair_h *handler, void *arg)
+{
+    for (size_t i = 0; i < j->fold.count; i++)
+        handler(arg, j->fold.pairs[i].key, j->fold.pairs[i].value);
+}
+
+const char *journal_sid(const struct journal *j)
+{
+    return j->fold.sid;
+}
+
+bool journal_has_lines_of(const struct journal *j, enum journal_role r)
+{
+    return j->fold.spoke[r];
+}
+
+/* --- Writing. */
+
+/* Closes a tail without newline, so that the next line stands alone. */
+static int close_torn_tail(struct journal *j)
+{
+    struct stat st;
+    char last;
+    if (fstat(j->fd, &st) < 0)
+        return errno;
+    if (st.st_size == 0)
+        return 0;
+    ssize_t n = pread(j->fd, &last, 1, st.st_size - 1);
+    if (n < 0)
+        return errno;
+    if (n == 1 && last == '\n')
+        return 0;
+    return file_write_all(j->fd, " !\n", 3);
+}
+
+int journal_append_locked(struct journal *j, struct line_out *o, bool durable, struct slice *text)
+{
+    int err = line_end(o);
+    if (!err)
+        err = close_torn_tail(j);
+    if (!err)
+        err = file_write_all(j->fd, o->text, o->n);
+    if (!err && durable)
+        err = file_sync_data(j->fd);
+    if (!err && text)
+        *text = (struct slice){o->text, o->n};
+    return err;
+}
+
+int journal_append(struct journal *j, struct line_out *o, bool durable, struct slice *text)
+{
+    int err = lock_wait(j->fd, BYTE_APPEND, LOCK_EXCLUSIVE);
+    if (err)
+        return err;
+    err = journal_append_locked(j, o, durable, text);
+    int unlocked = lock_drop(j->fd, BYTE_APPEND);
+    return err ? err : unlocked;
+}
+
+/* "Once" is decided by what the file says under the lock, so two that think they are the one write
+ * one line. The event's name is what the line begins with. */
+int journal_append_once(struct journal *j, struct line_out *o, bool durable, struct slice *text)
+{
+    char event[LINE_NAME_MAX + 1];
+    size_t n = 0;
+    bool grew;
+    for (; n < o->n && n < LINE_NAME_MAX && o->text[n] != ' '; n++)
+        event[n] = o->text[n];
+    event[n] = '\0';
+    int err = lock_wait(j->fd, BYTE_APPEND, LOCK_EXCLUSIVE);
+    if (err)
+        return err;
+    err = journal_read(j, &grew);
+    if (!err && journal_has(j, event))
+        err = EEXIST;
+    if (!err)
+        err = journal_append_locked(j, o, durable, text);
+    int unlocked = lock_drop(j->fd, BYTE_APPEND);
+    return err ? err : unlocked;
+}

@@ -1,0 +1,38 @@
+/* What the files of this room share. */
+#ifndef JOURNAL_JOURNAL_INT_H
+#define JOURNAL_JOURNAL_INT_H
+
+#include "base/buf.h"
+#include "journal/fold.h"
+#include "journal/journal.h"
+
+enum { BYTE_APPEND = 0, BYTE_CLAIM = 1 };
+
+/* Room for the lines of one attempt. */
+#define ATTEMPT_ROOM (256 * 1024)
+
+struct journal {
+    char *path;
+    int fd;
+    off_t at;        /* read up to here */
+    struct buf tail; /* what was read of a line that has no newline yet */
+    bool overlong;   /* skipping a line that is too long to be one */
+    struct fold fold;
+    bool seen[5]; /* by role: was seen holding its byte in this attempt */
+    bool claim;   /* ours, shared */
+    journal_line_h *on_line;
+    void *on_line_arg;
+    struct line_out written;
+    struct line line; /* being read */
+    /* waiting */
+    struct loop *loop;
+    int inotify;
+    struct loop_fd wake;
+    struct loop_timer look;
+    void (*changed)(void *arg);
+    void *changed_arg;
+};
+
+int journal_append_locked(struct journal *j, struct line_out *o, bool durable, struct slice *text);
+
+#endif
