@@ -1,0 +1,179 @@
+/* stdout. O_NONBLOCK belongs to the open file, which others share (a shell's terminal), so it is
+ * never set on descriptor 1: a pipe or a terminal is opened once more through /proc, a socket is
+ * written with MSG_DONTWAIT. Where neither is possible, one line of at most PIPE_BUF goes out each
+ * time poll says that there is room. */
+#include "stage/stage_int.h"
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct out_line {
+    struct out_line *next;
+    bool progress;
+    size_t n, done;
+    char text[];
+};
+
+static void on_ready(void *arg, uint32_t events);
+
+void out_open(struct out *o, struct loop *loop, void (*changed)(void *arg), void *arg)
+{
+    struct stat st;
+    *o = (struct out){.loop = loop, .fd = STDOUT_FILENO, .changed = changed, .arg = arg};
+    o->tail = &o->head;
+    if (fstat(STDOUT_FILENO, &st) < 0)
+        return;
+    o->pipe = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
+    if (S_ISSOCK(st.st_mode)) {
+        o->kind = OUT_SOCKET;
+    } else if (S_ISFIFO(st.st_mode) || isatty(STDOUT_FILENO)) {
+        o->kind = OUT_STREAM;
+        int fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd >= 0) {
+            o->fd = fd;
+            o->own = true;
+        }
+    }
+    /* With no event asked for, the error of a pipe without a reader is still told. */
+    if (o->kind != OUT_FILE && loop_watch(loop, &o->watch, o->fd, 0, on_ready, o) != 0)
+        o->kind = OUT_FILE;
+}
+
+static void drop_first(struct out *o)
+{
+    struct out_line *l = o->head;
+    o->head = l->next;
+    if (!o->head)
+        o->tail = &o->head;
+    o->held -= l->n - l->done;
+    free(l);
+}
+
+static void reader_gone(struct out *o)
+{
+    o->gone = true;
+    loop_unwatch(o->loop, &o->watch);
+    while (o->head)
+        drop_first(o);
+}
+
+/* Writes what goes without waiting. EAGAIN: the rest later. */
+static int write_first(struct out *o)
+{
+    struct out_line *l = o->head;
+    ssize_t n = o->kind == OUT_SOCKET
+                    ? send(o->fd, l->text + l->done, l->n - l->done, MSG_DONTWAIT | MSG_NOSIGNAL)
+                    : write(o->fd, l->text + l->done, l->n - l->done);
+    if (n < 0)
+        return errno == EINTR ? 0 : errno;
+    l->done += (size_t)n;
+    o->held -= (size_t)n;
+    if (l->done == l->n)
+        drop_first(o);
+    return 0;
+}
+
+static void flush(struct out *o, bool once)
+{
+    int err = 0;
+    while (o->head && !err) {
+        err = write_first(o);
+        if (once)
+            break;
+    }
+    if (err && err != EAGAIN) {
+        reader_gone(o);
+        return;
+    }
+    if (loop_watch(o->loop, &o->watch, o->fd, o->head ? EPOLLOUT : 0, on_ready, o) != 0)
+        reader_gone(o);
+}
+
+static void on_ready(void *arg, uint32_t events)
+{
+    struct out *o = arg;
+    if (events & (EPOLLERR | EPOLLHUP))
+        reader_gone(o);
+    else
+        flush(o, !o->own && o->kind == OUT_STREAM);
+    o->changed(o->arg);
+}
+
+/* Progress lines are the first to go. */
+static void drop_progress(struct out *o)
+{
+    struct out_line **at = &o->head;
+    while (*at) {
+        struct out_line *l = *at;
+        if (!l->progress || l->done > 0) {
+            at = &l->next;
+            continue;
+        }
+        *at = l->next;
+        o->held -= l->n;
+        free(l);
+    }
+    o->tail = at;
+}
+
+static void hold(struct out *o, struct slice line, bool progress)
+{
+    struct out_line *l = mem_new(sizeof *l + line.n);
+    l->progress = progress;
+    l->n = line.n;
+    memcpy(l->text, line.p, line.n);
+    *o->tail = l;
+    o->tail = &l->next;
+    o->held += line.n;
+}
+
+void out_put(struct out *o, struct slice line, bool progress)
+{
+    if (o->gone)
+        return;
+    if (o->kind == OUT_FILE) {
+        if (file_write_all(o->fd, line.p, line.n) != 0)
+            reader_gone(o); /* a full disk under `> log`: the session file has it all */
+        return;
+    }
+    if (o->held + line.n > OUT_HELD_MAX)
+        drop_progress(o);
+    if (o->held + line.n > 2 * OUT_HELD_MAX || (progress && out_full(o))) {
+        o->lost = o->lost || !progress;
+        return;
+    }
+    hold(o, line, progress);
+    if (o->own || o->kind == OUT_SOCKET)
+        flush(o, false);
+    else if (loop_watch(o->loop, &o->watch, o->fd, EPOLLOUT, on_ready, o) != 0)
+        reader_gone(o);
+}
+
+bool out_full(const struct out *o)
+{
+    return o->held >= OUT_HELD_MAX;
+}
+
+bool out_empty(const struct out *o)
+{
+    return o->gone || !o->head;
+}
+
+void out_close(struct out *o)
+{
+    if (!out_empty(o) || o->lost)
+        err_warn("stdout: the reader is too slow: lines were dropped (the session file has them)");
+    if (!o->gone)
+        reader_gone(o);
+    if (o->own)
+        (void)close(o->fd);
+}

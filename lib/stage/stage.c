@@ -1,0 +1,523 @@
+#include "stage/stage_int.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CLAIM_RETRY_MS 50
+#define CLAIM_WAIT_MS  5000
+#define FLUSH_WAIT_MS  2000
+#define STOP_WAIT_MS   5000
+#define JOIN_RETRY_MS  20
+
+enum phase {
+    CLAIMING, /* cpm-invite: the claim is held by another */
+    WAITING,  /* for the attempt to join */
+    WORKING,  /* between joined and stage_end */
+    COPYING,  /* our work is done; the input has not ended yet */
+    FLUSHING, /* the input has ended; the reader is slow */
+    OVER,
+};
+
+struct stage {
+    struct loop *loop;
+    enum journal_role role;
+    const struct stage_options *options;
+    const struct stage_ops *ops;
+    void *arg;
+    struct journal *journal;
+    enum phase phase;
+    int status;
+    int signal;       /* that was caught, or 0 */
+    bool file_failed; /* a line could not be written: 74 */
+    bool looking;     /* inside look: no recursion */
+    int64_t started;  /* the first claim try, the wait for an attempt, or the joining */
+    char sid[LINE_NAME_MAX + 1];
+    char first_sid[LINE_NAME_MAX + 1]; /* the first on stdin */
+    struct in in;
+    struct out out;
+    struct seen seen;             /* cpm-bye: what the transcript has */
+    struct loop_timer timer;      /* of the phase */
+    struct loop_timer stop_timer; /* after a signal */
+    struct line line;
+};
+
+static void look(struct stage *s);
+
+/* --- Small questions. */
+
+struct journal *stage_journal(struct stage *s)
+{
+    return s->journal;
+}
+
+const char *stage_sid(const struct stage *s)
+{
+    return s->sid;
+}
+
+/* Is there a neighbour whose end of input or EPIPE we may look at? cpm-bye's reader is no stage. */
+bool stage_in_pipeline(const struct stage *s)
+{
+    if (s->options->alone)
+        return false;
+    return s->role == ROLE_INVITE ? s->out.pipe : s->in.given;
+}
+
+static int64_t start_timeout(const struct stage *s)
+{
+    return s->options->start_timeout_ms ? s->options->start_timeout_ms : STAGE_START_TIMEOUT_MS;
+}
+
+/* A newer attempt began, or this one has its outcome. */
+bool stage_over(struct stage *s)
+{
+    return strcmp(s->sid, journal_sid(s->journal)) != 0 || journal_has(s->journal, "outcome");
+}
+
+/* The neighbour said that it is gone: end of input from before, EPIPE from behind. */
+static bool neighbour_quiet(const struct stage *s, enum journal_role role)
+{
+    return role < s->role ? !s->in.open : s->out.gone;
+}
+
+static bool waited_enough(const struct stage *s, enum journal_role role)
+{
+    bool pipeline = stage_in_pipeline(s) && (role < s->role || s->role == ROLE_INVITE);
+    if (pipeline && neighbour_quiet(s, role))
+        return true;
+    if (pipeline && s->options->start_timeout_ms == 0)
+        return false;
+    return clock_ms() - s->started >= start_timeout(s);
+}
+
+enum stage_partner stage_partner(struct stage *s, enum journal_role role)
+{
+    switch (journal_life(s->journal, role)) {
+    case LIFE_ALIVE:
+        return PARTNER_HERE;
+    case LIFE_GONE:
+        return PARTNER_LOST;
+    case LIFE_ABSENT:
+        break;
+    }
+    return waited_enough(s, role) ? PARTNER_LOST : PARTNER_COMING;
+}
+
+/* --- Lines out. */
+
+/* cpm-bye's stdout is the whole transcript, each line once, whichever way it came. */
+static void show(struct stage *s, struct slice line, bool progress)
+{
+    if (s->role == ROLE_BYE && seen_before(&s->seen, line))
+        return;
+    out_put(&s->out, line, progress);
+    in_pause(&s->in, out_full(&s->out));
+}
+
+int stage_emit(struct stage *s, struct line_out *o, enum stage_how how)
+{
+    struct slice text;
+    if (how == STAGE_PROGRESS) {
+        int err = line_end(o);
+        if (!err)
+            show(s, (struct slice){o->text, o->n}, true);
+        return err;
+    }
+    int err = journal_append(s->journal, o, how == STAGE_DURABLE, &text);
+    if (err == EMSGSIZE)
+        return err;
+    if (err) {
+        if (!s->file_failed)
+            err_line(journal_path(s->journal), strerror(err), "make room, then try again");
+        s->file_failed = true;
+        return err;
+    }
+    show(s, text, false);
+    return 0;
+}
+
+int stage_bind(struct stage *s, const char *key, const char *value, const char **bound)
+{
+    char name[LINE_NAME_MAX];
+    struct line_out o;
+    bool grew;
+    int n = snprintf(name, sizeof name, "entry.%s", key);
+    if (n < 0 || (size_t)n >= sizeof name)
+        return EINVAL;
+    int err = journal_read(s->journal, &grew);
+    if (err)
+        return err;
+    *bound = journal_get(s->journal, name);
+    if (*bound)
+        return strcmp(*bound, value) == 0 ? 0 : EEXIST;
+    line_begin(&o, "entry", s->sid);
+    line_text(&o, key, value);
+    return stage_emit(s, &o, STAGE_FACT);
+}
+
+/* A line of the file, for cpm-bye's transcript. */
+static void on_file_line(void *arg, const struct line *l, struct slice text)
+{
+    struct stage *s = arg;
+    char whole[LINE_MAX_SIZE];
+    if (s->sid[0] == '\0' || !slice_is(l->sid, s->sid) || text.n >= sizeof whole)
+        return;
+    memcpy(whole, text.p, text.n);
+    whole[text.n] = '\n';
+    show(s, (struct slice){whole, text.n + 1}, slice_is(l->event, "msrp.progress"));
+}
+
+/* --- Lines in. */
+
+static void copy_line(struct stage *s, struct slice text)
+{
+    struct line_out o;
+    if (line_parse(text, &s->line) == 0 && s->line.wall_ms == 0) {
+        /* Written by a person or a script: it gets a time and our name. */
+        if (line_complete(text, &o) == 0)
+            show(s, (struct slice){o.text, o.n}, false);
+        return;
+    }
+    memcpy(o.text, text.p, text.n);
+    o.text[text.n] = '\n';
+    show(s, (struct slice){o.text, text.n + 1}, slice_is(s->line.event, "msrp.progress"));
+}
+
+static void on_input_line(void *arg, struct slice text)
+{
+    struct stage *s = arg;
+    copy_line(s, text);
+    if (s->first_sid[0] == '\0' && line_parse(text, &s->line) == 0 && s->line.sid.n > 0 &&
+        s->line.sid.n <= LINE_NAME_MAX) {
+        memcpy(s->first_sid, s->line.sid.p, s->line.sid.n);
+        look(s);
+    }
+}
+
+static void on_changed(void *arg)
+{
+    struct stage *s = arg;
+    in_pause(&s->in, out_full(&s->out));
+    look(s);
+}
+
+/* --- The phases. */
+
+static void finish(struct stage *s, int status)
+{
+    s->status = status;
+    s->phase = OVER;
+    loop_stop(s->loop);
+}
+
+static void later(struct stage *s, int64_t ms)
+{
+    loop_at(s->loop, &s->timer, clock_ms() + ms, on_changed, s);
+}
+
+static void enter_attempt(struct stage *s)
+{
+    (void)snprintf(s->sid, sizeof s->sid, "%s", journal_sid(s->journal));
+    s->phase = WORKING;
+    s->started = clock_ms();
+    loop_cancel(s->loop, &s->timer);
+    /* A partner that does not come must be noticed without any other event. */
+    later(s, start_timeout(s));
+    if (s->role == ROLE_BYE) {
+        struct journal *again; /* the lines that were read before we joined */
+        bool grew;
+        if (journal_open(&again, s->options->session, JOURNAL_READ) == 0) {
+            journal_on_line(again, on_file_line, s);
+            (void)journal_read(again, &grew); /* only for the transcript */
+            journal_close(again);
+        }
+        journal_on_line(s->journal, on_file_line, s);
+    }
+    s->ops->joined(s, s->arg);
+}
+
+static void refuse(struct stage *s, int status, const char *why, const char *hint)
+{
+    err_line(s->options->session, why, hint);
+    finish(s, status);
+}
+
+static void refuse_transferred(struct stage *s)
+{
+    refuse(s, EX_USAGE, "its message was delivered already", "use a new session file");
+}
+
+static int resource_status(int err)
+{
+    return err == EACCES || err == EPERM ? EX_NOPERM : EX_OSERR;
+}
+
+static void try_to_start(struct stage *s)
+{
+    struct slice text;
+    int err = journal_start(s->journal, s->role, &text);
+    if (err == EAGAIN && clock_ms() - s->started < CLAIM_WAIT_MS) {
+        later(s, CLAIM_RETRY_MS); /* a lock that is freed wakes nobody */
+        return;
+    }
+    switch (err) {
+    case 0:
+        show(s, text, false);
+        enter_attempt(s);
+        return;
+    case EAGAIN:
+    case EBUSY:
+        refuse(s, EX_TEMPFAIL, "another attempt is under way", "wait for its end");
+        return;
+    case EEXIST:
+        refuse_transferred(s);
+        return;
+    case ESTALE:
+        refuse(s, EX_TEMPFAIL, "the file was moved away", "try again");
+        return;
+    default:
+        refuse(s, resource_status(err), strerror(err), "make room, then try again");
+    }
+}
+
+static void nobody_came(struct stage *s)
+{
+    if (stage_in_pipeline(s) && !s->in.open && !s->in.any)
+        refuse(s, EX_TEMPFAIL, "stdin ended before any line",
+               "a stage by itself needs --alone or </dev/null");
+    else
+        refuse(s, EX_TEMPFAIL, "no attempt to join", "start the other stages");
+}
+
+/* Which attempt: --attempt, or the first sid on stdin, or (NULL) the last. False: not known yet. */
+static bool attempt_to_join(struct stage *s, const char **sid)
+{
+    *sid = s->options->attempt;
+    if (*sid || !stage_in_pipeline(s))
+        return true;
+    *sid = s->first_sid[0] ? s->first_sid : NULL;
+    if (*sid)
+        return true;
+    /* End of input is a reason to look: while the stage before lives, the file says it all. */
+    enum journal_role before = s->role == ROLE_BYE ? ROLE_SERVE : ROLE_INVITE;
+    return !s->in.open && journal_life(s->journal, before) == LIFE_ALIVE;
+}
+
+static bool given_up(struct stage *s, const char *sid)
+{
+    if (stage_in_pipeline(s) && !sid && !s->in.open)
+        return true;
+    if (stage_in_pipeline(s) && s->options->start_timeout_ms == 0)
+        return false;
+    return clock_ms() - s->started >= start_timeout(s);
+}
+
+static void try_to_join(struct stage *s)
+{
+    const char *sid;
+    int err = EAGAIN;
+    bool known = attempt_to_join(s, &sid);
+    if (known)
+        err = journal_join(s->journal, sid, s->role);
+    if (err == 0) {
+        enter_attempt(s);
+    } else if (err == ENOENT) {
+        refuse(s, EX_TEMPFAIL, "that attempt is not under way", "start a new one");
+    } else if (err != EAGAIN) {
+        refuse(s, resource_status(err), strerror(err), NULL);
+    } else if (journal_has(s->journal, "msrp.transferred") &&
+               (!journal_claimed(s->journal) || given_up(s, sid))) {
+        refuse_transferred(s);
+    } else if (given_up(s, known ? sid : NULL)) {
+        nobody_came(s);
+    } else {
+        int64_t left = s->started + start_timeout(s) - clock_ms();
+        /* The starter holds the claim alone for a moment after attempt.start. */
+        later(s, journal_claimed(s->journal) ? JOIN_RETRY_MS : left > 0 ? left : JOIN_RETRY_MS);
+    }
+}
+
+/* Does the one before still have something to say? */
+static bool input_over(struct stage *s)
+{
+    if (s->in.given && !s->options->alone)
+        return !s->in.open;
+    if (s->role != ROLE_BYE)
+        return true;
+    return strcmp(s->sid, journal_sid(s->journal)) != 0 ||
+           (journal_life(s->journal, ROLE_INVITE) != LIFE_ALIVE &&
+            journal_life(s->journal, ROLE_SERVE) != LIFE_ALIVE);
+}
+
+static void on_flush_timeout(void *arg)
+{
+    struct stage *s = arg;
+    finish(s, s->status);
+}
+
+static void copy_on(struct stage *s)
+{
+    if (s->phase == COPYING && input_over(s)) {
+        s->phase = FLUSHING;
+        loop_at(s->loop, &s->timer, clock_ms() + FLUSH_WAIT_MS, on_flush_timeout, s);
+    }
+    if (s->phase == FLUSHING && out_empty(&s->out))
+        finish(s, s->status);
+}
+
+static void step(struct stage *s)
+{
+    switch (s->phase) {
+    case CLAIMING:
+        try_to_start(s);
+        break;
+    case WAITING:
+        try_to_join(s);
+        break;
+    case WORKING:
+        s->ops->look(s, s->arg);
+        break;
+    case COPYING:
+    case FLUSHING:
+        copy_on(s);
+        break;
+    case OVER:
+        break;
+    }
+}
+
+/* Reads what is new, then lets the phase decide. */
+static void look(struct stage *s)
+{
+    bool grew;
+    if (s->looking || s->phase == OVER)
+        return;
+    s->looking = true;
+    int err = journal_read(s->journal, &grew);
+    if (err && !s->file_failed) {
+        s->file_failed = true;
+        err_line(journal_path(s->journal), strerror(err), NULL);
+    }
+    enum phase before;
+    do {
+        before = s->phase;
+        step(s);
+    } while (s->phase != before && s->phase != OVER);
+    s->looking = false;
+}
+
+void stage_end(struct stage *s, int status)
+{
+    if (s->phase != WORKING)
+        return;
+    s->status = s->file_failed && status == 0 ? EX_IOERR : status;
+    s->phase = COPYING;
+    later(s, 0);
+}
+
+/* --- Signals. */
+
+static _Noreturn void die_by(int signal_number)
+{
+    sigset_t set;
+    (void)signal(signal_number, SIG_DFL);
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, signal_number);
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+    (void)raise(signal_number);
+    _exit(128 + signal_number);
+}
+
+static void on_stop_timeout(void *arg)
+{
+    struct stage *s = arg;
+    die_by(s->signal);
+}
+
+static void on_signal(void *arg, int signal_number)
+{
+    struct stage *s = arg;
+    if (s->signal || s->phase == CLAIMING || s->phase == WAITING)
+        die_by(signal_number);
+    s->signal = signal_number;
+    loop_at(s->loop, &s->stop_timer, clock_ms() + STOP_WAIT_MS, on_stop_timeout, s);
+    if (s->phase == WORKING)
+        s->ops->stop(s, s->arg, signal_number);
+}
+
+/* --- The whole. */
+
+static int open_session(struct stage *s)
+{
+    int status;
+    const char *hint;
+    if (!s->options->session) {
+        err_line("session file", "not given", "-s FILE");
+        return EX_USAGE;
+    }
+    int err = journal_open(&s->journal, s->options->session, JOURNAL_WRITE);
+    if (err) {
+        const char *why = journal_open_error(err, &hint, &status);
+        err_line(s->options->session, why, hint);
+        return status;
+    }
+    bool grew;
+    err = journal_read(s->journal, &grew);
+    if (!err && (s->role != ROLE_INVITE || s->options->attempt))
+        err = journal_take_role(s->journal, s->role);
+    if (err == EBUSY) {
+        err_line(s->options->session, "this stage is running already", "wait for its end");
+        return EX_TEMPFAIL;
+    }
+    if (err) {
+        err_line(s->options->session, strerror(err), NULL);
+        return EX_OSERR;
+    }
+    return 0;
+}
+
+static void close_all(struct stage *s)
+{
+    loop_cancel(s->loop, &s->timer);
+    loop_cancel(s->loop, &s->stop_timer);
+    in_close(&s->in);
+    out_close(&s->out);
+    seen_free(&s->seen);
+    journal_close(s->journal); /* last: it frees the locks */
+}
+
+int stage_run(struct loop *loop, enum journal_role role, const struct stage_options *o,
+              const struct stage_ops *ops, void *arg)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, 0};
+    struct stage s = {
+        .loop = loop, .role = role, .options = o, .ops = ops, .arg = arg, .started = clock_ms()};
+    s.phase = role == ROLE_INVITE && !o->attempt ? CLAIMING : WAITING;
+    int status = open_session(&s);
+    if (status) {
+        journal_close(s.journal);
+        return status;
+    }
+    out_open(&s.out, loop, on_changed, &s);
+    s.in = (struct in){.loop = loop};
+    if (role != ROLE_INVITE && !o->alone)
+        in_open(&s.in, loop, on_input_line, on_changed, &s);
+    int err = loop_signals(loop, signals, on_signal, &s);
+    if (!err)
+        err = journal_watch(s.journal, loop, on_changed, &s);
+    if (err) {
+        err_line("start", strerror(err), NULL);
+        s.status = EX_OSERR;
+    } else {
+        loop_run(loop);
+    }
+    close_all(&s);
+    if (s.signal)
+        die_by(s.signal);
+    return s.status;
+}

@@ -1,0 +1,71 @@
+/* What the files of this room share. */
+#ifndef STAGE_STAGE_INT_H
+#define STAGE_STAGE_INT_H
+
+#include "base/buf.h"
+#include "stage/stage.h"
+
+/* --- out.c: stdout, never blocking, bounded. */
+
+struct out_line;
+
+enum out_kind { OUT_FILE, OUT_STREAM, OUT_SOCKET };
+
+struct out {
+    struct loop *loop;
+    enum out_kind kind;
+    bool pipe; /* a pipe or socket: somebody's input */
+    int fd;
+    bool own;  /* fd is a descriptor of ours, not 1 itself */
+    bool gone; /* the reader went away */
+    bool lost; /* something was dropped that is no progress */
+    struct out_line *head, **tail;
+    size_t held; /* octets waiting */
+    struct loop_fd watch;
+    void (*changed)(void *arg); /* drained, or the reader went away */
+    void *arg;
+};
+
+#define OUT_HELD_MAX (256 * 1024)
+
+void out_open(struct out *o, struct loop *loop, void (*changed)(void *arg), void *arg);
+void out_put(struct out *o, struct slice line, bool progress);
+bool out_full(const struct out *o); /* then the stage stops reading its input */
+bool out_empty(const struct out *o);
+void out_close(struct out *o);
+
+/* --- in.c: stdin, if it is the stage before. */
+
+struct in {
+    struct loop *loop;
+    int fd;
+    bool own;
+    bool socket;
+    bool open;  /* it is the stage before, and has not ended */
+    bool given; /* it is (or was) the stage before */
+    bool any;   /* a line came */
+    bool overlong;
+    struct buf line;
+    struct loop_fd watch;
+    void (*take)(void *arg, struct slice line); /* without its newline */
+    void (*ended)(void *arg);
+    void *arg;
+};
+
+void in_open(struct in *in, struct loop *loop, void (*take)(void *arg, struct slice line),
+             void (*ended)(void *arg), void *arg);
+void in_pause(struct in *in, bool pause);
+void in_close(struct in *in);
+
+/* --- seen.c: which lines went to stdout already, so that cpm-bye adds from the file only what the
+ * pipe did not bring. */
+
+struct seen {
+    uint64_t *hashes; /* open addressing, 0 is free */
+    size_t count, room;
+};
+
+bool seen_before(struct seen *s, struct slice line); /* and from now on it is */
+void seen_free(struct seen *s);
+
+#endif
