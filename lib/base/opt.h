@@ -57,6 +57,7 @@ struct opt_program {
     const char *const
         *known;        /* NULL-terminated: further keys that files may hold (other programs') */
     const char *after; /* text after the options in --help (examples, exit status); may be NULL */
+    bool argv_only;    /* neither environment nor configuration; no -c, no --show-config */
 };
 
 struct opt_result {
