@@ -41,8 +41,9 @@ int net_resolve(const char *host, uint16_t port, int family, int socktype, struc
                 size_t room, size_t *count, const char **why);
 
 /* A bound socket (SOCK_DGRAM or SOCK_STREAM, which also listens) on the first free port of the
- * range. `reuse` sets SO_REUSEADDR, so that a port left by a dead process can be taken again.
- * *bound tells the address. 0, or EADDRINUSE (the whole range), EADDRNOTAVAIL, ... */
+ * range. `reuse` lets a TCP port that a dead process left in TIME_WAIT be taken again; on UDP it is
+ * without effect, as it would let two living processes share a port. Any address with AF_UNSPEC
+ * is IPv4's. *bound tells the address. 0, or EADDRINUSE (the whole range), EADDRNOTAVAIL, ... */
 int net_open(int socktype, const struct net_bind *b, int family, bool reuse, int *fd,
              struct net_addr *bound);
 /* The same on one exact address. */

@@ -1,0 +1,152 @@
+#include "base/spawn.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static bool is_program(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+/* The text if it names a program, else NULL; frees what it does not give back. */
+static char *if_program(char *path)
+{
+    if (is_program(path))
+        return path;
+    free(path);
+    return NULL;
+}
+
+static char *find_beside(const char *program)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0)
+        return NULL;
+    self[n] = '\0';
+    char *slash = strrchr(self, '/');
+    if (!slash)
+        return NULL;
+    *slash = '\0';
+    return if_program(mem_format("%s/%s", self, program));
+}
+
+/* An empty member of PATH (the working folder) is passed over: a stage never comes from wherever
+ * the caller happens to stand. */
+static char *find_in_path(const char *program)
+{
+    const char *path = getenv("PATH");
+    for (const char *p = path ? path : "/usr/local/bin:/usr/bin:/bin"; p;) {
+        size_t n = strcspn(p, ":");
+        char *found = n ? if_program(mem_format("%.*s/%s", (int)n, p, program)) : NULL;
+        if (found)
+            return found;
+        p = p[n] ? p + n + 1 : NULL;
+    }
+    return NULL;
+}
+
+char *spawn_find(const char *program, const char *variable)
+{
+    const char *set = variable ? secure_getenv(variable) : NULL;
+    if (set && *set)
+        return strchr(set, '/') ? mem_dup(set) : find_in_path(set);
+    char *found = find_beside(program);
+    return found ? found : find_in_path(program);
+}
+
+static bool named(const struct spawn_fd *fds, size_t n, int fd, bool as_target_only)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (fds[i].to == fd || (!as_target_only && fds[i].from == fd))
+            return true;
+    }
+    return false;
+}
+
+/* Every descriptor goes over a spare number: so no target overwrites a source that is still to come
+ * (0 -> 1 with 1 -> 0), and each target is a real dup2, which also clears close-on-exec when from
+ * and to are the same. */
+static int move_descriptors(posix_spawn_file_actions_t *actions, const struct spawn_fd *fds,
+                            size_t n)
+{
+    int spare = STDERR_FILENO;
+    int *spares = mem_grow(NULL, n, sizeof *spares);
+    int err = 0;
+    for (size_t i = 0; i < n && !err; i++) {
+        do
+            spare++;
+        while (named(fds, n, spare, false));
+        spares[i] = spare;
+        err = posix_spawn_file_actions_adddup2(actions, fds[i].from, spare);
+    }
+    for (size_t i = 0; i < n && !err; i++)
+        err = posix_spawn_file_actions_adddup2(actions, spares[i], fds[i].to);
+    free(spares);
+    return err;
+}
+
+/* Also what we inherited ourselves without close-on-exec must not reach the child. */
+static int close_others(posix_spawn_file_actions_t *actions, const struct spawn_fd *fds, size_t n)
+{
+    int highest = STDERR_FILENO;
+    int err = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (fds[i].to > highest)
+            highest = fds[i].to;
+    }
+    for (int fd = STDERR_FILENO + 1; fd < highest && !err; fd++) {
+        if (!named(fds, n, fd, true))
+            err = posix_spawn_file_actions_addclose(actions, fd);
+    }
+    return err ? err : posix_spawn_file_actions_addclosefrom_np(actions, highest + 1);
+}
+
+static int clean_signals(posix_spawnattr_t *attributes)
+{
+    sigset_t none, all;
+    (void)sigemptyset(&none);
+    (void)sigfillset(&all);
+    int err = posix_spawnattr_setsigmask(attributes, &none);
+    if (!err)
+        err = posix_spawnattr_setsigdefault(attributes, &all);
+    if (!err)
+        err = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    return err;
+}
+
+int spawn(const char *path, char *const argv[], const struct spawn_fd *fds, size_t n, pid_t *pid)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int err = posix_spawn_file_actions_init(&actions);
+    if (err)
+        return err;
+    err = posix_spawnattr_init(&attributes);
+    if (err)
+        goto out;
+    err = move_descriptors(&actions, fds, n);
+    if (!err)
+        err = close_others(&actions, fds, n);
+    if (!err)
+        err = clean_signals(&attributes);
+    if (!err)
+        err = posix_spawn(pid, path, &actions, &attributes, argv, environ);
+    (void)posix_spawnattr_destroy(&attributes);
+out:
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return err;
+}
