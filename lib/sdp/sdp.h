@@ -29,7 +29,7 @@ int sdp_offer_build(const struct sdp_offer *o, struct buf *out);
 
 /* What a description says about its first message media. The texts are owned, never NULL; "" where
  * there is none. Media level goes before session level. */
-struct sdp_media {
+struct sdp_view {
     bool found;       /* is there an m=message line? */
     unsigned port;    /* 0: refused; 9: not to be dialled */
     int64_t max_size; /* -1: none given */
@@ -46,9 +46,9 @@ struct sdp_media {
 
 /* Reads a description, an answer or an offer: bare LF, blank lines, leading spaces, unusual order
  * and unknown or empty attributes are forgiven. 0; ENOMSG: no description at all; EBADMSG: none
- * that can be read. After 0 the caller calls sdp_media_free. */
-int sdp_read(struct slice body, struct sdp_media *m);
-void sdp_media_free(struct sdp_media *m);
+ * that can be read. After 0 the caller calls sdp_view_free. */
+int sdp_read(struct slice body, struct sdp_view *m);
+void sdp_view_free(struct sdp_view *m);
 
 /* Does a list (a=accept-types, parameters ignored, "*" and "type/" + "*" too) hold this type? */
 bool sdp_accepts(const char *types, const char *type);
@@ -59,11 +59,11 @@ struct sdp_refusal {
     const char *why; /* one word for the journal: no-media, refused, no-path ... */
     const char *text;
 };
-struct sdp_refusal sdp_answer_check(const struct sdp_media *answer, int64_t octets);
+struct sdp_refusal sdp_answer_check(const struct sdp_view *answer, int64_t octets);
 struct sdp_refusal sdp_read_refusal(int error); /* for what sdp_read gave */
 
 /* How the answer's a=setup is to be taken (RFC 6135 4.2.2): "active" (the peer connects), "passive"
  * (we do), or "" where nothing usable is said: absent, holdconn, actpass. */
-const char *sdp_answer_setup(const struct sdp_media *answer);
+const char *sdp_answer_setup(const struct sdp_view *answer);
 
 #endif
