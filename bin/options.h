@@ -1,0 +1,318 @@
+/* The options that several programs share, as rows for their tables (base/opt.h): so a name has one
+ * meaning, one kind and one range in all of them.
+ *
+ * Each macro takes TO, which turns a field's name into the place for the value. A program that uses
+ * the values gives the address in its struct, one that only hands them on (opt_given) gives NULL:
+ *
+ *     #define TO(field) &config.field        #define KEEP(field) NULL
+ *     const struct opt sip[] = {SIP_OPTIONS(TO){0}};
+ *
+ * Fields are named like the options with - as _. Their C types follow from the kind: flag bool;
+ * text and choice const char *; list struct opt_list; all others int64_t (durations in ms). */
+#ifndef BIN_OPTIONS_H
+#define BIN_OPTIONS_H
+
+#include "base/opt.h"
+
+#define DAY_MS 86400000LL
+
+/* from, to */
+#define ADDRESS_OPTIONS(TO)                                  \
+    {.name = "from",                                         \
+     .kind = OPT_TEXT,                                       \
+     .arg = "URI",                                           \
+     .help = "authenticated originator (sip:, sips:, tel:)", \
+     .to = TO(from),                                         \
+     .where = OPT_COMMAND_LINE},                             \
+        {.name = "to",                                       \
+         .kind = OPT_TEXT,                                   \
+         .arg = "URI",                                       \
+         .help = "recipient (sip:, sips:, tel:)",            \
+         .to = TO(to),                                       \
+         .where = OPT_COMMAND_LINE},
+
+/* struct stage_options: session, attempt */
+#define SESSION_OPTIONS(TO)                                    \
+    {.name = "session",                                        \
+     .letter = 's',                                            \
+     .kind = OPT_TEXT,                                         \
+     .arg = "FILE",                                            \
+     .help = "session file, made if it is missing",            \
+     .to = TO(session),                                        \
+     .where = OPT_COMMAND_LINE},                               \
+        {.name = "attempt",                                    \
+         .kind = OPT_TEXT,                                     \
+         .arg = "SID",                                         \
+         .help = "the attempt to join, started by the caller", \
+         .to = TO(attempt),                                    \
+         .where = OPT_COMMAND_LINE},
+
+/* struct stage_options: alone, start_timeout_ms */
+#define STAGE_OPTIONS(TO)                                              \
+    {.name = "alone",                                                  \
+     .kind = OPT_FLAG,                                                 \
+     .help = "stdin and stdout are not the pipes of the other stages", \
+     .to = TO(alone),                                                  \
+     .where = OPT_COMMAND_LINE},                                       \
+        {.name = "start-timeout",                                      \
+         .kind = OPT_DURATION,                                         \
+         .arg = "S",                                                   \
+         .help = "how long to wait for the other stages",              \
+         .to = TO(start_timeout_ms),                                   \
+         .min = 1,                                                     \
+         .max = 365 * DAY_MS},
+
+/* struct sip_config, without from and to */
+#define SIP_OPTIONS(TO)     \
+    SIP_WAY_OPTIONS(TO)     \
+    SIP_SESSION_OPTIONS(TO) \
+    SIP_HEADER_OPTIONS(TO)  \
+    SIP_TIMER_OPTIONS(TO)
+
+#define SIP_WAY_OPTIONS(TO)                                                       \
+    {.name = "proxy",                                                             \
+     .kind = OPT_LIST,                                                            \
+     .arg = "URI",                                                                \
+     .help = "Route into the SIP/IP core; repeatable, the first is the next hop", \
+     .to = TO(proxy)},                                                            \
+        {.name = "transport",                                                     \
+         .kind = OPT_CHOICE,                                                      \
+         .arg = "udp|tcp",                                                        \
+         .choices = "udp|tcp",                                                    \
+         .help = "SIP transport, where the next hop's URI names none",            \
+         .to = TO(transport)},                                                    \
+        {.name = "sip-bind",                                                      \
+         .kind = OPT_TEXT,                                                        \
+         .arg = "ADDR[:PORT[-PORT]]",                                             \
+         .help = "local address for SIP",                                         \
+         .to = TO(sip_bind)},                                                     \
+        {.name = "sip-advertise",                                                 \
+         .kind = OPT_TEXT,                                                        \
+         .arg = "HOST",                                                           \
+         .help = "host to name in Via and Contact",                               \
+         .to = TO(sip_advertise)},
+
+#define SIP_SESSION_OPTIONS(TO)                                                   \
+    {.name = "session-expires",                                                   \
+     .kind = OPT_DURATION,                                                        \
+     .arg = "S",                                                                  \
+     .help = "session interval to ask for",                                       \
+     .to = TO(session_expires),                                                   \
+     .min = 90000,                                                                \
+     .max = 30 * DAY_MS},                                                         \
+        {.name = "min-se",                                                        \
+         .kind = OPT_DURATION,                                                    \
+         .arg = "S",                                                              \
+         .help = "smallest session interval to accept",                           \
+         .to = TO(min_se),                                                        \
+         .min = 90000,                                                            \
+         .max = 30 * DAY_MS},                                                     \
+        {.name = "icsi",                                                          \
+         .kind = OPT_TEXT,                                                        \
+         .arg = "URN",                                                            \
+         .help = "IMS communication service, as a plain URN",                     \
+         .to = TO(icsi)},                                                         \
+        {.name = "accept-contact",                                                \
+         .kind = OPT_TEXT,                                                        \
+         .arg = "VALUE",                                                          \
+         .help = "the whole Accept-Contact value, instead of one made of --icsi", \
+         .to = TO(accept_contact)},                                               \
+        {.name = "asserted-identity",                                             \
+         .kind = OPT_TEXT,                                                        \
+         .arg = "URI",                                                            \
+         .help = "P-Asserted-Identity, if it is not --from",                      \
+         .to = TO(asserted_identity)},                                            \
+        {.name = "referred-by",                                                   \
+         .kind = OPT_TEXT,                                                        \
+         .arg = "URI",                                                            \
+         .help = "Referred-By, if it is not --from",                              \
+         .to = TO(referred_by)},
+
+#define SIP_HEADER_OPTIONS(TO)                                                                  \
+    {.name = "user-agent",                                                                      \
+     .kind = OPT_TEXT,                                                                          \
+     .arg = "TEXT",                                                                             \
+     .help = "User-Agent",                                                                      \
+     .to = TO(user_agent)},                                                                     \
+        {.name = "conversation-id",                                                             \
+         .kind = OPT_TEXT,                                                                      \
+         .arg = "ID",                                                                           \
+         .help = "Conversation-ID, if it is not the session file's",                            \
+         .to = TO(conversation_id),                                                             \
+         .where = OPT_COMMAND_LINE},                                                            \
+        {.name = "contribution-id",                                                             \
+         .kind = OPT_TEXT,                                                                      \
+         .arg = "ID",                                                                           \
+         .help = "Contribution-ID, if it is not the session file's",                            \
+         .to = TO(contribution_id),                                                             \
+         .where = OPT_COMMAND_LINE},                                                            \
+        {.name = "header",                                                                      \
+         .letter = 'H',                                                                         \
+         .kind = OPT_LIST,                                                                      \
+         .arg = "'NAME: VALUE'",                                                                \
+         .help =                                                                                \
+             "adds or replaces a header; 'NAME:' removes it, 'BYE:NAME: VALUE' names a method", \
+         .to = TO(header)},
+
+#define SIP_TIMER_OPTIONS(TO)                                                 \
+    {.name = "answer-timeout",                                                \
+     .kind = OPT_DURATION,                                                    \
+     .arg = "S",                                                              \
+     .help = "how long to wait for the answer to the INVITE",                 \
+     .to = TO(answer_timeout),                                                \
+     .min = 1,                                                                \
+     .max = DAY_MS},                                                          \
+        {.name = "linger",                                                    \
+         .kind = OPT_DURATION,                                                \
+         .arg = "S",                                                          \
+         .help = "how long to answer repetitions of the peer's BYE over UDP", \
+         .to = TO(linger),                                                    \
+         .max = 3600000},                                                     \
+        {.name = "t1",                                                        \
+         .kind = OPT_MS,                                                      \
+         .arg = "MS",                                                         \
+         .help = "RFC 3261 timer T1, round-trip time",                        \
+         .to = TO(t1),                                                        \
+         .min = 1,                                                            \
+         .max = 60000},                                                       \
+        {.name = "t2",                                                        \
+         .kind = OPT_MS,                                                      \
+         .arg = "MS",                                                         \
+         .help = "RFC 3261 timer T2, longest retransmission interval",        \
+         .to = TO(t2),                                                        \
+         .min = 1,                                                            \
+         .max = 600000},                                                      \
+        {.name = "t4",                                                        \
+         .kind = OPT_MS,                                                      \
+         .arg = "MS",                                                         \
+         .help = "RFC 3261 timer T4, life of a message in the network",       \
+         .to = TO(t4),                                                        \
+         .min = 1,                                                            \
+         .max = 600000},
+
+/* What cpm-msrp-serve is told. */
+#define MSRP_OPTIONS(TO)     \
+    MSRP_WAY_OPTIONS(TO)     \
+    MSRP_MESSAGE_OPTIONS(TO) \
+    MSRP_TIMER_OPTIONS(TO)
+
+#define MSRP_WAY_OPTIONS(TO)                  \
+    {.name = "msrp-listen",                   \
+     .kind = OPT_TEXT,                        \
+     .arg = "ADDR[:PORT[-PORT]]",             \
+     .help = "local address for MSRP",        \
+     .to = TO(msrp_listen)},                  \
+        {.name = "msrp-advertise",            \
+         .kind = OPT_TEXT,                    \
+         .arg = "HOST",                       \
+         .help = "host to name in the offer", \
+         .to = TO(msrp_advertise)},           \
+        {.name = "setup",                     \
+         .kind = OPT_CHOICE,                  \
+         .arg = "passive|actpass|active",     \
+         .choices = "passive|actpass|active", \
+         .help = "a=setup of the offer",      \
+         .to = TO(setup)},
+
+#define MSRP_MESSAGE_OPTIONS(TO)                                                  \
+    {.name = "chunk-size",                                                        \
+     .kind = OPT_SIZE,                                                            \
+     .arg = "N",                                                                  \
+     .help = "octets of the message in one SEND",                                 \
+     .to = TO(chunk_size),                                                        \
+     .min = 1,                                                                    \
+     .max = 1LL << 40},                                                           \
+        {.name = "stop-and-wait",                                                 \
+         .kind = OPT_FLAG,                                                        \
+         .help = "wait for each response before the next chunk",                  \
+         .to = TO(stop_and_wait)},                                                \
+        {.name = "failure-report",                                                \
+         .kind = OPT_CHOICE,                                                      \
+         .arg = "yes|partial|no",                                                 \
+         .choices = "yes|partial|no",                                             \
+         .help = "Failure-Report of the SENDs",                                   \
+         .to = TO(failure_report)},                                               \
+        {.name = "success-report",                                                \
+         .kind = OPT_FLAG,                                                        \
+         .help = "ask for a REPORT that the message arrived",                     \
+         .to = TO(success_report)},                                               \
+        {.name = "require-report",                                                \
+         .kind = OPT_FLAG,                                                        \
+         .help = "with --success-report: not transferred until that REPORT came", \
+         .to = TO(require_report)},                                               \
+        {.name = "size-of",                                                       \
+         .kind = OPT_CHOICE,                                                      \
+         .arg = "message|content",                                                \
+         .choices = "message|content",                                            \
+         .help = "what the size in the offer's file-selector counts",             \
+         .to = TO(size_of)},
+
+#define MSRP_TIMER_OPTIONS(TO)                                           \
+    {.name = "report-timeout",                                           \
+     .kind = OPT_DURATION,                                               \
+     .arg = "S",                                                         \
+     .help = "how long to wait for the REPORT after the last response",  \
+     .to = TO(report_timeout),                                           \
+     .min = 1,                                                           \
+     .max = DAY_MS},                                                     \
+        {.name = "accept-timeout",                                       \
+         .kind = OPT_DURATION,                                           \
+         .arg = "S",                                                     \
+         .help = "how long to wait for the connection after the answer", \
+         .to = TO(accept_timeout),                                       \
+         .min = 1,                                                       \
+         .max = DAY_MS},                                                 \
+        {.name = "stall-timeout",                                        \
+         .kind = OPT_DURATION,                                           \
+         .arg = "S",                                                     \
+         .help = "how long the peer may take no octet",                  \
+         .to = TO(stall_timeout),                                        \
+         .min = 1,                                                       \
+         .max = DAY_MS},                                                 \
+        {.name = "dial-after",                                           \
+         .kind = OPT_DURATION,                                           \
+         .arg = "S",                                                     \
+         .help = "when to dial a peer whose answer has no a=setup",      \
+         .to = TO(dial_after),                                           \
+         .max = DAY_MS},
+
+/* What makes a message out of any content. */
+#define COMPOSE_OPTIONS(TO)                           \
+    {.name = "type",                                  \
+     .kind = OPT_TEXT,                                \
+     .arg = "MIME",                                   \
+     .help = "media type of the content",             \
+     .to = TO(type),                                  \
+     .where = OPT_COMMAND_LINE},                      \
+        {.name = "subject",                           \
+         .kind = OPT_TEXT,                            \
+         .arg = "TEXT",                               \
+         .help = "CPIM Subject",                      \
+         .to = TO(subject),                           \
+         .where = OPT_COMMAND_LINE},                  \
+        {.name = "message-id",                        \
+         .kind = OPT_TEXT,                            \
+         .arg = "ID",                                 \
+         .help = "imdn.Message-ID",                   \
+         .to = TO(message_id),                        \
+         .where = OPT_COMMAND_LINE},                  \
+        {.name = "imdn",                              \
+         .kind = OPT_TEXT,                            \
+         .arg = "LIST",                               \
+         .help = "notifications to ask for, or none", \
+         .to = TO(imdn)},
+
+/* Every option that a configuration file may hold, of all programs (opt_program.known). A test
+ * holds this list against the tables. */
+#define OPTION_NAMES                                                                              \
+    {                                                                                             \
+        "accept-contact", "accept-timeout", "answer-timeout", "asserted-identity", "chunk-size",  \
+            "dial-after", "failure-report", "header", "icsi", "imdn", "keep-session", "linger",   \
+            "min-se", "msrp-advertise", "msrp-listen", "proxy", "quiet", "reason", "referred-by", \
+            "report-timeout", "require-report", "session-expires", "setup", "sip-advertise",      \
+            "sip-bind", "size-of", "stall-timeout", "start-timeout", "stop-and-wait",             \
+            "success-report", "t1", "t2", "t4", "timeout", "transport", "user-agent", "verbose",  \
+            NULL                                                                                  \
+    }
+
+#endif
