@@ -1,0 +1,107 @@
+/* The sender of one message: chunks, unanswered transactions, reports, the verdict. Pure: it is
+ * told the time, what the socket took and what the peer said, and it says what goes out next. */
+#ifndef MSRP_SEND_H
+#define MSRP_SEND_H
+
+#include "msrp/msrp.h"
+
+/* RFC 4975 7.1.1: larger chunks must be interruptible. */
+#define MSRP_INTERRUPTIBLE 2048
+#define MSRP_ANSWER_MS     30000 /* RFC 4975 7.1.4 */
+
+/* Chunks begin with what the most common clients send themselves, and as one alone: there are peers
+ * that cannot take a second chunk before they answered the first, and peers that give up with more
+ * than 64 kB unanswered. Each good answer lets the window grow by what it answered. Above 1 MiB a
+ * chunk nothing is gained. */
+#define MSRP_CHUNK_START      ((uint64_t)10 * 1024)
+#define MSRP_CHUNK_MAX        ((uint64_t)1024 * 1024)
+#define MSRP_WINDOW_MAX       ((uint64_t)16 * 1024 * 1024)
+#define MSRP_CHUNK_UNANSWERED ((uint64_t)60 * 1024) /* when good answers were not asked for */
+
+/* Where the octets are. Offsets are from 0. */
+struct msrp_octets {
+    /* Does `text` occur in these n octets? 0, or why they cannot be read (ENODATA: there are
+     * fewer). */
+    int (*holds)(void *arg, uint64_t offset, size_t n, struct slice text, bool *found);
+    /* Before the last end-line: are they still what they were at the start? 0 or ESTALE. */
+    int (*unchanged)(void *arg);
+    void *arg;
+};
+
+struct msrp_sending {
+    struct slice to_path;
+    struct slice from_path;
+    struct slice message_id;
+    const char *content_type;
+    uint64_t total; /* not 0 */
+    struct msrp_octets octets;
+    enum msrp_failure_report failure_report;
+    bool success_report;
+    bool require_report;       /* without a REPORT it is not delivered */
+    int64_t report_timeout_ms; /* the wait for REPORTs, or for errors when answers are not due */
+    uint64_t chunk;            /* a fixed size, or 0: it grows */
+    uint64_t window_max;       /* an earlier attempt's lesson, or 0 */
+    bool stop_and_wait;
+    void (*token)(char *text, size_t n); /* NULL: random */
+};
+
+struct msrp_outcome {
+    int status; /* 0: transferred */
+    int code;   /* of the peer's answer or REPORT; 0: none */
+    char reason[128];
+    const char *why;
+    const char *report; /* "none", "success", "missing" */
+};
+
+struct msrp_piece { /* octets of the message, to go out behind the text */
+    uint64_t offset;
+    size_t n;
+};
+
+struct msrp_sender;
+struct msrp_sender *msrp_sender_new(const struct msrp_sending *what); /* copies what it needs */
+void msrp_sender_free(struct msrp_sender *s);                         /* NULL is harmless */
+
+/* What goes out next: text is added to *text, then come the octets of *piece. Called when all of
+ * the former piece is out. `at` is the stream position of the text's end. Without `may_open` an
+ * open chunk is ended but no other begun. False: nothing now. */
+bool msrp_sender_next(struct msrp_sender *s, int64_t now, uint64_t at, bool may_open,
+                      struct buf *text, struct msrp_piece *piece);
+
+/* So many octets of the piece went out. */
+void msrp_sender_sent(struct msrp_sender *s, size_t n);
+
+/* The rest of the piece cannot be read. */
+void msrp_sender_unreadable(struct msrp_sender *s, int error);
+
+bool msrp_sender_in_chunk(const struct msrp_sender *s);
+
+/* Ends an open chunk with "+", where that may be, so that something else can go out; what is left
+ * of the piece is then not sent. False: not here. */
+bool msrp_sender_interrupt(struct msrp_sender *s, int64_t now, uint64_t at, struct buf *text);
+
+/* The peer's TCP took everything up to this stream position: the time for answers runs. */
+void msrp_sender_taken(struct msrp_sender *s, int64_t now, uint64_t position);
+
+void msrp_sender_response(struct msrp_sender *s, const struct msrp_head *h, int64_t now);
+void msrp_sender_report(struct msrp_sender *s, const struct msrp_head *h, int64_t now);
+
+/* No new chunks, and "#" for the open one: msrp_sender_next gives it. Answers still count. */
+void msrp_sender_stop(struct msrp_sender *s);
+
+/* The end, for a reason from outside: transferred if everything is confirmed, else this. */
+void msrp_sender_give_up(struct msrp_sender *s, int status, const char *why);
+
+int64_t msrp_sender_due(const struct msrp_sender *s); /* when msrp_sender_time must be called */
+void msrp_sender_time(struct msrp_sender *s, int64_t now);
+
+/* The verdict, once there is one; then only a "#" may still have to go out. */
+const struct msrp_outcome *msrp_sender_outcome(const struct msrp_sender *s);
+
+uint64_t msrp_sender_confirmed(const struct msrp_sender *s); /* octets answered well */
+uint64_t msrp_sender_gone(const struct msrp_sender *s);      /* octets that the socket took */
+uint64_t msrp_sender_chunks(const struct msrp_sender *s);
+uint64_t msrp_sender_window(const struct msrp_sender *s);
+bool msrp_sender_waits(const struct msrp_sender *s); /* are answers still due? */
+
+#endif
