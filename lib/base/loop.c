@@ -25,6 +25,7 @@ struct loop {
     struct loop_fd signals;
     void (*signal_handler)(void *arg, int signal);
     void *signal_arg;
+    bool signal_sent;
 };
 
 struct loop *loop_new(void)
@@ -176,8 +177,15 @@ static void on_signal(void *arg, uint32_t events)
     struct loop *l = arg;
     struct signalfd_siginfo info;
     (void)events;
-    while (read(l->signals.fd, &info, sizeof info) == (ssize_t)sizeof info)
+    while (read(l->signals.fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        l->signal_sent = info.ssi_code <= 0; /* SI_USER and the like; the kernel's are positive */
         l->signal_handler(l->signal_arg, (int)info.ssi_signo);
+    }
+}
+
+bool loop_signal_was_sent(const struct loop *l)
+{
+    return l->signal_sent;
 }
 
 int loop_signals(struct loop *l, const int *signals, void (*handler)(void *arg, int signal),

@@ -56,6 +56,9 @@ void loop_cancel(struct loop *l, struct loop_timer *t); /* harmless when off */
 int loop_signals(struct loop *l, const int *signals, void (*handler)(void *arg, int signal),
                  void *arg);
 
+/* Inside a signal handler: did a process send it (kill), and not a terminal to its whole group? */
+bool loop_signal_was_sent(const struct loop *l);
+
 int loop_child(struct loop *l, struct loop_child *c, pid_t pid,
                void (*handler)(void *arg, int wait_status), void *arg);
 

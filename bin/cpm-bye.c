@@ -1,0 +1,278 @@
+/* cpm-bye: decides the end of a delivery. It waits for the transfer's fate, asks for the BYE, and
+ * gives the verdict on the whole pipeline as its exit status. Where cpm-invite is dead it ends the
+ * session itself. */
+#include "base/err.h"
+#include "base/opt.h"
+#include "bin/options.h"
+#include "sip/sip.h"
+#include "stage/stage.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bye {
+    struct loop *loop;
+    struct sip_config sip;
+    struct stage_options stage;
+    const char *reason;
+    bool cleanup;
+    struct stage *s;
+    struct sip_takeover *takeover;
+    struct loop_timer next;
+    bool requested;
+    bool taken_over; /* also when there was nothing to do */
+    int signal;
+};
+
+/* --- The facts. */
+
+/* Every octet is confirmed, or never will be. */
+static bool media_over(struct bye *b, const struct journal *j)
+{
+    return journal_has(j, "msrp.transferred") || journal_has(j, "msrp.failed") ||
+           stage_partner(b->s, ROLE_SERVE) == PARTNER_LOST;
+}
+
+static bool session_over(const struct journal *j)
+{
+    return journal_has(j, "bye.answered") || journal_has(j, "bye.failed") ||
+           journal_has(j, "session.ended") || journal_has(j, "invite.failed");
+}
+
+/* The first failure decides. An INVITE that was cancelled was cancelled because of another one. */
+static int verdict(const struct bye *b, const struct journal *j, const char **why)
+{
+    *why = NULL;
+    if (journal_has(j, "msrp.transferred"))
+        return EX_OK;
+    *why = "signal";
+    if (b->signal)
+        return 128 + b->signal;
+    const char *invite_why = journal_get(j, "invite.failed.why");
+    bool cancelled = invite_why && strcmp(invite_why, "cancelled") == 0;
+    if (journal_has(j, "invite.failed") && !(cancelled && journal_has(j, "msrp.failed"))) {
+        *why = journal_get(j, "invite.failed.reason");
+        *why = *why ? *why : invite_why;
+        return (int)journal_number(j, "invite.failed.status", EX_TEMPFAIL);
+    }
+    *why = journal_get(j, "msrp.failed.why");
+    if (journal_has(j, "msrp.failed"))
+        return (int)journal_number(j, "msrp.failed.status", EX_TEMPFAIL);
+    *why = journal_has(j, "session.ended") ? "session ended" : "stage gone";
+    return EX_TEMPFAIL;
+}
+
+/* --- The steps. */
+
+static void conclude(struct bye *b)
+{
+    struct journal *j = stage_journal(b->s);
+    struct slice text;
+    const char *why;
+    int status = verdict(b, j, &why);
+    int err = journal_outcome(j, status, why, &text);
+    if (err && err != EEXIST) {
+        err_line(journal_path(j), strerror(err), "the outcome is not in the journal");
+        status = status ? status : EX_IOERR;
+    }
+    stage_end(b->s, status);
+}
+
+static void request(struct bye *b)
+{
+    struct line_out o;
+    if (b->requested)
+        return;
+    b->requested = true;
+    line_begin(&o, "bye.request", stage_sid(b->s));
+    line_free_text(&o, "why", slice_of(b->signal ? "signal" : b->reason));
+    if (stage_emit(b->s, &o, STAGE_FACT) != 0)
+        err_step("the request for the BYE could not be written"); /* said by the stage; 74 */
+}
+
+static int emit(void *arg, struct line_out *o, bool durable)
+{
+    struct bye *b = arg;
+    return stage_emit(b->s, o, durable ? STAGE_DURABLE : STAGE_FACT);
+}
+
+static void taken_over(void *arg)
+{
+    struct bye *b = arg;
+    b->taken_over = true;
+    conclude(b);
+}
+
+/* cpm-invite is dead and owes the peer an end: we take its byte and speak. */
+static void take_over(struct bye *b)
+{
+    static const struct sip_takeover_ops ops = {emit, taken_over};
+    struct journal *j = stage_journal(b->s);
+    if (b->takeover || b->taken_over)
+        return;
+    if (journal_take_role(j, ROLE_INVITE) != 0)
+        return; /* somebody holds it after all: look again */
+    err_step("cpm-invite is gone: ending the session for it");
+    int err = sip_takeover_start(&b->takeover, b->loop, &b->sip, j, &ops, b);
+    if (err) {
+        if (err != ENOENT)
+            err_linef("BYE", NULL, "%s", strerror(err));
+        taken_over(b);
+    }
+}
+
+static void look(struct stage *s, void *arg)
+{
+    struct bye *b = arg;
+    struct journal *j = stage_journal(s);
+    if (stage_over(s)) {
+        stage_end(s, (int)journal_number(j, "outcome.status", EX_TEMPFAIL));
+        return;
+    }
+    if (b->takeover)
+        return;
+    bool media = media_over(b, j);
+    enum stage_partner invite = stage_partner(s, ROLE_INVITE);
+    if (session_over(j)) {
+        /* The peer's BYE may overtake its last response, which cpm-msrp-serve still reads. */
+        if (media || journal_has(j, "invite.failed") || b->signal)
+            conclude(b);
+    } else if (invite != PARTNER_LOST) {
+        if (media || b->signal)
+            request(b);
+    } else if (!media && stage_partner(s, ROLE_SERVE) == PARTNER_HERE) {
+        err_step("waiting for cpm-msrp-serve"); /* it sees that too, and ends its chunk */
+    } else if (journal_has(j, "invite.sent")) {
+        take_over(b);
+    } else {
+        conclude(b);
+    }
+}
+
+static void joined(struct stage *s, void *arg)
+{
+    struct bye *b = arg;
+    b->s = s;
+    look(s, b);
+}
+
+static void stop(struct stage *s, void *arg, int signal)
+{
+    struct bye *b = arg;
+    b->signal = signal;
+    look(s, b);
+}
+
+/* --- --cleanup: what a dead attempt left with the peer. No stage, no attempt. */
+
+struct cleanup {
+    struct loop *loop;
+    struct journal *journal;
+};
+
+static int emit_alone(void *arg, struct line_out *o, bool durable)
+{
+    struct cleanup *c = arg;
+    return journal_append(c->journal, o, durable, NULL);
+}
+
+static void cleanup_done(void *arg)
+{
+    struct cleanup *c = arg;
+    loop_stop(c->loop);
+}
+
+static int end_left_over(struct bye *b, struct journal *j)
+{
+    static const struct sip_takeover_ops ops = {emit_alone, cleanup_done};
+    struct cleanup c = {b->loop, j};
+    bool grew;
+    int err = journal_take_role(j, ROLE_BYE);
+    if (!err)
+        err = journal_take_role(j, ROLE_INVITE);
+    if (err == EBUSY) {
+        err_line(journal_path(j), "an attempt is under way", "wait for its end");
+        return EX_TEMPFAIL;
+    }
+    if (!err)
+        err = journal_read(j, &grew);
+    if (!err && session_over(j))
+        return EX_OK;
+    if (!err)
+        err = sip_takeover_start(&b->takeover, b->loop, &b->sip, j, &ops, &c);
+    if (err == ENOENT)
+        return EX_OK;
+    if (err) {
+        err_line(journal_path(j), strerror(err), NULL);
+        return EX_OSERR;
+    }
+    loop_run(b->loop);
+    return journal_read(j, &grew) == 0 ? EX_OK : EX_IOERR;
+}
+
+static int cleanup(struct bye *b)
+{
+    struct journal *j;
+    int status;
+    const char *hint;
+    if (!b->stage.session)
+        err_die(EX_USAGE, "session file", "not given", "-s FILE");
+    int err = journal_open(&j, b->stage.session, JOURNAL_WRITE);
+    if (err) {
+        const char *why = journal_open_error(err, &hint, &status);
+        err_line(b->stage.session, why, hint);
+        return status;
+    }
+    status = end_left_over(b, j);
+    sip_takeover_free(b->takeover);
+    journal_close(j);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    err_program(argv[0]);
+    struct bye b = {.sip = SIP_CONFIG_DEFAULT, .reason = "done"};
+    static const struct stage_ops ops = {joined, look, stop};
+#define STAGE_TO(field) &b.stage.field
+#define SIP_TO(field)   &b.sip.field
+    static const char *const known[] = OPTION_NAMES;
+    const struct opt own[] = {
+        {.name = "reason",
+         .kind = OPT_TEXT,
+         .arg = "TEXT",
+         .help = "why, for the journal",
+         .to = &b.reason},
+        {.name = "cleanup",
+         .kind = OPT_FLAG,
+         .help = "end what a dead attempt left with the peer, and exit",
+         .to = &b.cleanup,
+         .where = OPT_COMMAND_LINE},
+        {0},
+    };
+    const struct opt stage[] = {SESSION_OPTIONS(STAGE_TO) STAGE_OPTIONS(STAGE_TO){0}};
+    const struct opt sip[] = {ADDRESS_OPTIONS(SIP_TO) SIP_OPTIONS(SIP_TO){0}};
+    const struct opt *const tables[] = {own, stage, sip, NULL};
+    const char *const headings[] = {"The end", "The session", "SIP (for a dead cpm-invite)"};
+    const struct opt_program program = {
+        .name = "cpm-bye",
+        .usage = "-s FILE [options]",
+        .about = "Decides the end of a delivery and gives the verdict on it.",
+        .tables = tables,
+        .headings = headings,
+        .known = known,
+        .after = "The exit status is 0 if the message was delivered, else the first failure's.\n"
+                 "See cpm-bye(1).\n",
+    };
+    struct opt_result operands;
+    opt_parse(&program, argc, argv, &operands);
+    if (operands.count > 0)
+        err_die(EX_USAGE, operands.operands[0], "no operand is taken", "see cpm-bye --help");
+    b.loop = loop_new();
+    int status = b.cleanup ? cleanup(&b) : stage_run(b.loop, ROLE_BYE, &b.stage, &ops, &b);
+    if (!b.cleanup)
+        sip_takeover_free(b.takeover);
+    loop_free(b.loop);
+    return status;
+}

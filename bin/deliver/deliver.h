@@ -1,0 +1,45 @@
+/* The parts of cpm-deliver: the plan (which programs with which arguments) and its run. */
+#ifndef BIN_DELIVER_H
+#define BIN_DELIVER_H
+
+#include "base/opt.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct command {
+    char **argv; /* NULL-terminated; [0] is the program's path */
+    size_t count;
+};
+
+enum { INVITE, SERVE, BYE, STAGES };
+
+struct plan {
+    const char *session; /* -s, or NULL: a file of our own */
+    const char *attempt;
+    const char *content; /* the operand when a message has to be composed of it, else NULL */
+    const char *message; /* the operand when it is a message */
+    const char *to;      /* for the summary */
+    bool keep_session;
+    int64_t timeout_ms; /* 0: none */
+    char *own_session;  /* the path of a session file that we make and remove */
+    struct command compose;
+    struct command stage[STAGES];
+};
+
+/* The option tables of the stages, for our own command line; NULL-terminated. */
+extern const struct opt *const plan_tables[];
+
+/* Fills in the commands. `message` is the path by which cpm-msrp-serve shall open the message,
+ * `sid` the attempt or NULL. False: a program was not found, which is said. */
+bool plan_make(struct plan *p, const char *message, const char *sid);
+void plan_clear(struct plan *p); /* forgets the commands, for another plan_make */
+
+/* Prints the shell pipeline that a run would be. 0 or EX_IOERR. */
+int plan_print(struct plan *p);
+
+/* Delivers. The exit status. */
+int plan_run(struct plan *p);
+
+#endif

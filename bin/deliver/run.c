@@ -1,0 +1,360 @@
+/* Runs the plan: one attempt, three stages in a pipeline, one verdict. */
+#include "bin/deliver/deliver.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/spawn.h"
+#include "cpim/cpim.h"
+#include "journal/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CLAIM_RETRY_MS 50
+#define CLAIM_WAIT_MS  5000
+#define MESSAGE_FD     3 /* of a composed message, in cpm-msrp-serve */
+
+struct run;
+
+struct child {
+    struct run *run;
+    struct loop_child watch;
+    pid_t pid; /* 0: not started, or gone */
+    int wait_status;
+    bool started;
+};
+
+struct run {
+    struct plan *plan;
+    struct loop *loop;
+    struct journal *journal;
+    struct child child[STAGES];
+    int message_fd; /* composed, or -1 */
+    int64_t begun;
+    int failed; /* the status of a start that failed, or 0 */
+    bool timed_out;
+    int signal;
+    struct loop_timer timer, claim;
+};
+
+static void look_for_end(struct run *r)
+{
+    for (int i = 0; i < STAGES; i++) {
+        if (r->child[i].pid)
+            return;
+    }
+    loop_stop(r->loop);
+}
+
+static void send_all(struct run *r, int signal)
+{
+    for (int i = 0; i < STAGES; i++) {
+        if (r->child[i].pid)
+            (void)kill(r->child[i].pid, signal); /* it may be gone: then it is reaped soon */
+    }
+}
+
+/* --- Starting. */
+
+static int compose(struct run *r)
+{
+    int wait_status;
+    pid_t pid;
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int err = null < 0 ? errno : file_temporary(&r->message_fd);
+    struct spawn_fd fds[] = {{null, STDIN_FILENO}, {r->message_fd, STDOUT_FILENO}};
+    bool stdin_content = strcmp(r->plan->content, "-") == 0;
+    char **argv = r->plan->compose.argv;
+    if (!err) /* "-" is our stdin, which the composer reads in our place */
+        err = stdin_content ? spawn(argv[0], argv, fds + 1, 1, &pid)
+                            : spawn(argv[0], argv, fds, 2, &pid);
+    if (null >= 0)
+        (void)close(null);
+    if (err) {
+        err_line("cpm-compose", strerror(err), NULL);
+        return err == ENOENT ? 127 : EX_OSERR;
+    }
+    while (waitpid(pid, &wait_status, 0) < 0) {
+        if (errno != EINTR)
+            return EX_OSERR;
+    }
+    return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
+}
+
+static void on_child(void *arg, int wait_status)
+{
+    struct child *c = arg;
+    c->pid = 0;
+    c->wait_status = wait_status;
+    look_for_end(c->run);
+}
+
+static int start_stage(struct run *r, int i, int from, int to)
+{
+    struct child *c = &r->child[i];
+    struct spawn_fd fds[3];
+    size_t n = 0;
+    fds[n++] = (struct spawn_fd){from, STDIN_FILENO};
+    if (to >= 0)
+        fds[n++] = (struct spawn_fd){to, STDOUT_FILENO};
+    if (i == SERVE && r->message_fd >= 0)
+        fds[n++] = (struct spawn_fd){r->message_fd, MESSAGE_FD};
+    char **argv = r->plan->stage[i].argv;
+    int err = spawn(argv[0], argv, fds, n, &c->pid);
+    if (err) {
+        err_line(argv[0], strerror(err), NULL);
+        r->failed = err == ENOENT ? 127 : err == EACCES || err == ENOEXEC ? 126 : EX_OSERR;
+        return err;
+    }
+    c->run = r;
+    c->started = true;
+    return loop_child(r->loop, &c->watch, c->pid, on_child, c);
+}
+
+static int start_stages(struct run *r)
+{
+    int from = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int err = from < 0 ? errno : 0;
+    for (int i = 0; i < STAGES && !err; i++) {
+        int ends[2] = {-1, -1};
+        if (i + 1 < STAGES && pipe2(ends, O_CLOEXEC) < 0)
+            err = errno;
+        if (!err)
+            err = start_stage(r, i, from, ends[1]);
+        (void)close(from);
+        from = ends[0];
+        if (ends[1] >= 0)
+            (void)close(ends[1]);
+    }
+    if (from >= 0)
+        (void)close(from);
+    if (err && !r->failed) {
+        err_line("start", strerror(err), NULL);
+        r->failed = EX_OSERR;
+    }
+    return err;
+}
+
+/* --- The verdict. */
+
+/* A stage's own status, of the range that says something; else 0. */
+static int stage_status(const struct child *c)
+{
+    if (!c->started || !WIFEXITED(c->wait_status))
+        return 0;
+    int status = WEXITSTATUS(c->wait_status);
+    return status >= EX__BASE && status <= EX__MAX ? status : 0;
+}
+
+static int status_of(const struct run *r)
+{
+    if (journal_has(r->journal, "msrp.transferred"))
+        return EX_OK;
+    if (r->failed)
+        return r->failed;
+    if (r->timed_out)
+        return EX_TEMPFAIL;
+    for (int i = 0; i < STAGES && !r->signal; i++) {
+        if (stage_status(&r->child[i]))
+            return stage_status(&r->child[i]);
+    }
+    if (r->signal)
+        return 128 + r->signal;
+    for (int i = STAGES; i-- > 0;) {
+        const struct child *c = &r->child[i];
+        if (c->started && WIFSIGNALED(c->wait_status))
+            return 128 + WTERMSIG(c->wait_status);
+        if (c->started && WEXITSTATUS(c->wait_status) != 0)
+            return WEXITSTATUS(c->wait_status);
+    }
+    return EX_TEMPFAIL;
+}
+
+static void say_end(const struct run *r, int status)
+{
+    char size[16];
+    if (status == EX_OK) {
+        num_size_text(size, (uint64_t)journal_number(r->journal, "msrp.transferred.octets", 0));
+        err_step("delivered %s to %s in %.3f s", size, r->plan->to ? r->plan->to : "the recipient",
+                 (double)(clock_ms() - r->begun) / 1000);
+    } else if (r->timed_out) {
+        err_linef("--timeout", "the next attempt starts anew", "not delivered in %.0f s",
+                  (double)r->plan->timeout_ms / 1000);
+    } else {
+        err_step("not delivered: status %d", status);
+    }
+}
+
+static int end_attempt(struct run *r)
+{
+    bool grew;
+    if (journal_read(r->journal, &grew) != 0)
+        return EX_IOERR;
+    int status = status_of(r);
+    if (!journal_has(r->journal, "outcome")) {
+        int err =
+            journal_outcome(r->journal, status, r->timed_out ? "timeout" : "stages ended", NULL);
+        if (err && err != EEXIST)
+            err_line(journal_path(r->journal), strerror(err), "the outcome is not in the journal");
+    }
+    say_end(r, status);
+    return status;
+}
+
+/* --- The attempt. */
+
+static void on_timeout(void *arg)
+{
+    struct run *r = arg;
+    r->timed_out = true;
+    send_all(r, SIGTERM);
+}
+
+/* A terminal has sent it to the stages too, and a second one would end them at once. */
+static void on_signal(void *arg, int signal)
+{
+    struct run *r = arg;
+    r->signal = signal;
+    if (loop_signal_was_sent(r->loop))
+        send_all(r, signal);
+    look_for_end(r);
+}
+
+/* The file was delivered already: good if it was this very message. */
+static int already_transferred(struct run *r)
+{
+    const char *bound = journal_get(r->journal, "entry.message");
+    struct cpim c;
+    char *head = NULL;
+    uint64_t octets;
+    enum cpim_error verdict;
+    int fd = r->message_fd >= 0 ? r->message_fd : open(r->plan->message, O_RDONLY | O_CLOEXEC);
+    bool same = fd >= 0 && cpim_read_head(fd, &head, &c, &octets, &verdict) == 0 &&
+                verdict == CPIM_OK && bound && slice_is(c.message_id, bound);
+    free(head);
+    if (fd >= 0 && fd != r->message_fd)
+        (void)close(fd);
+    if (same) {
+        err_step("delivered already");
+        return EX_OK;
+    }
+    err_line(journal_path(r->journal), "its message was delivered already",
+             "use a new session file");
+    return EX_USAGE;
+}
+
+static void begin(void *arg);
+
+static int claim(struct run *r)
+{
+    const char *wanted = r->plan->attempt;
+    int err =
+        wanted ? journal_join(r->journal, wanted, ROLE_BYE) : journal_start(r->journal, 0, NULL);
+    switch (err) {
+    case 0:
+        return EX_OK;
+    case EEXIST:
+        return already_transferred(r);
+    case EAGAIN:
+        if (clock_ms() - r->begun < CLAIM_WAIT_MS) {
+            loop_at(r->loop, &r->claim, clock_ms() + CLAIM_RETRY_MS, begin, r);
+            return -1;
+        }
+        err_line(journal_path(r->journal), "another attempt is under way", "wait for its end");
+        return EX_TEMPFAIL;
+    case ENOENT:
+    case ESTALE:
+        err_line(journal_path(r->journal), "that attempt is not under way", "start a new one");
+        return EX_TEMPFAIL;
+    default:
+        err_line(journal_path(r->journal), strerror(err), "make room, then try again");
+        return EX_OSERR;
+    }
+}
+
+static void begin(void *arg)
+{
+    struct run *r = arg;
+    struct plan *p = r->plan;
+    r->failed = claim(r);
+    if (r->failed < 0) {
+        r->failed = 0;
+        return;
+    }
+    if (r->failed || journal_has(r->journal, "msrp.transferred")) {
+        loop_stop(r->loop);
+        return;
+    }
+    char *fd_path = mem_format("/dev/fd/%d", MESSAGE_FD);
+    if (!plan_make(p, r->message_fd >= 0 ? fd_path : p->message, journal_sid(r->journal)))
+        r->failed = EX_CONFIG;
+    else if (start_stages(r) != 0)
+        send_all(r, SIGTERM);
+    free(fd_path);
+    if (p->timeout_ms > 0)
+        loop_at(r->loop, &r->timer, clock_ms() + p->timeout_ms, on_timeout, r);
+    look_for_end(r);
+}
+
+static int open_journal(struct run *r, const char *session)
+{
+    int status;
+    bool grew;
+    const char *hint;
+    int err = journal_open(&r->journal, session, JOURNAL_WRITE);
+    if (err) {
+        const char *why = journal_open_error(err, &hint, &status);
+        err_line(session, why, hint);
+        return status;
+    }
+    return journal_read(r->journal, &grew) == 0 ? EX_OK : EX_IOERR;
+}
+
+static int attempt(struct run *r)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, 0};
+    int err = loop_signals(r->loop, signals, on_signal, r);
+    if (err) {
+        err_line("signals", strerror(err), NULL);
+        return EX_OSERR;
+    }
+    loop_at(r->loop, &r->claim, r->begun, begin, r);
+    loop_run(r->loop);
+    bool started = r->child[INVITE].started || r->child[SERVE].started || r->child[BYE].started;
+    if (!started && (r->failed || journal_has(r->journal, "msrp.transferred")))
+        return r->failed;
+    return end_attempt(r);
+}
+
+int plan_run(struct plan *p)
+{
+    struct run r = {.plan = p, .message_fd = -1, .begun = clock_ms()};
+    int status = EX_OK;
+    if (p->content) {
+        status = plan_make(p, "", NULL) ? compose(&r) : EX_CONFIG;
+    }
+    if (!status)
+        status = open_journal(&r, p->session ? p->session : p->own_session);
+    if (!status) {
+        r.loop = loop_new();
+        status = attempt(&r);
+    }
+    journal_close(r.journal);
+    loop_free(r.loop);
+    if (p->own_session && !p->keep_session)
+        (void)unlink(p->own_session); /* it may never have been made */
+    else if (p->own_session)
+        err_warn("session file: %s", p->own_session);
+    if (r.message_fd >= 0)
+        (void)close(r.message_fd);
+    plan_clear(p);
+    return status;
+}
