@@ -1,32 +1,40 @@
 # Delivery of deferred large CPM messages. `make help` lists the targets.
 
+VERSION = 0.1.0
+
 PREFIX ?= /usr/local
 DESTDIR ?=
+BINDIR = $(PREFIX)/bin
+MANDIR = $(PREFIX)/share/man
 CC ?= cc
 BUILD ?= build
 
 WARN = -Wall -Wextra -Werror -Wshadow -Wvla -Wpointer-arith -Wcast-qual -Wwrite-strings \
 	-Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wconversion -Wno-sign-conversion
-HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE \
-	-fcf-protection
+HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -Ilib -I.
-ALL_CFLAGS = -std=c17 $(WARN) $(HARDEN) $(CFLAGS)
+ALL_CPPFLAGS = -D_GNU_SOURCE -DCPM_VERSION='"$(VERSION)"' -Ilib -I. $(CPPFLAGS)
+ALL_CFLAGS = -std=c17 -fPIE $(WARN) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed $(LDFLAGS)
 
 ROOMS = base journal cpim sdp msrp sip stage
 PROGRAMS = $(patsubst bin/%.c,%,$(wildcard bin/cpm-*.c))
+UNITS = $(patsubst test/unit/%.c,%,$(wildcard test/unit/*.c))
+PAGES = $(wildcard man/*.[1-8])
 
 # What a room needs from outside.
-LIBS_base = -linih
 LIBS_sdp = -losipparser2
 LIBS_sip = -losip2 -losipparser2
 
+comma = ,
 room_objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/$(1)/*.c))
-# The rooms that a program may use, from lib/ARROWS, in link order.
-program_rooms = $(shell sed -n 's,^bin/$(1):,,p' lib/ARROWS)
+# The rooms that a program or room may use, from lib/ARROWS, in link order.
+allowed = $(shell sed -n 's$(comma)^$(1):$(comma)$(comma)p' lib/ARROWS)
+libs = $(foreach r,$(1),$(LIBS_$(r)))
+archives = $(foreach r,$(1),$(BUILD)/lib$(r).a)
 
-.PHONY: all clean
+.PHONY: all
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
 
 define ROOM
@@ -36,17 +44,98 @@ $(BUILD)/lib$(1).a: $(call room_objects,$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call ROOM,$(r))))
 
+# $(1) name, $(2) its own objects, $(3) rooms
 define PROGRAM
-$(BUILD)/bin/$(1): $(BUILD)/bin/$(1).o $(foreach r,$(call program_rooms,$(1)),$(BUILD)/lib$(r).a)
-	$$(CC) $$(ALL_LDFLAGS) $$(CFLAGS) -o $$@ $$^ $(foreach r,$(call program_rooms,$(1)),$(LIBS_$(r)))
+$(1): $(2) $(call archives,$(3))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) $$(CFLAGS) -o $$@ $$^ $(call libs,$(3))
 endef
-$(foreach p,$(PROGRAMS),$(eval $(call PROGRAM,$(p))))
 
-$(BUILD)/%.o: %.c
+# A program is bin/cpm-NAME.c and, where it is large, the files in bin/NAME/.
+$(foreach p,$(PROGRAMS),$(eval $(call PROGRAM,$(BUILD)/bin/$(p),\
+	$(patsubst %.c,$(BUILD)/%.o,bin/$(p).c $(wildcard bin/$(p:cpm-%=%)/*.c)),\
+	$(call allowed,bin/$(p)))))
+
+# A unit test is test/unit/ROOM_TOPIC.c; it may use what its room may use.
+unit_room = $(firstword $(subst _, ,$(1)))
+$(foreach u,$(UNITS),$(eval $(call PROGRAM,$(BUILD)/test/unit/$(u),$(BUILD)/test/unit/$(u).o,\
+	$(call unit_room,$(u)) $(call allowed,$(call unit_room,$(u))))))
+
+# Objects are made anew when the compiler or its flags change.
+FLAGS_NOW = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
+$(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || \
+		printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' >$@
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(shell test -d $(BUILD) && find $(BUILD) -path $(BUILD)/asan -prune -o \
+	-path $(BUILD)/clang -prune -o -name '*.d' -print)
+
+.PHONY: FORCE help demo check check-long units unit asan lint format bench install uninstall clean
+FORCE:
+
+help:
+	@echo 'make            builds the programs into build/bin'
+	@echo 'make demo       delivers a photo over loopback and shows the call'
+	@echo 'make check      everything that is tested in minutes'
+	@echo 'make check-long what takes longer: 1 GiB, SIGKILL after each line, cron'
+	@echo 'make asan       the tests again with address and undefined-behaviour sanitizers'
+	@echo 'make lint       layout, rooms, words, lengths, manual pages, both compilers'
+	@echo 'make format     lays the C files out'
+	@echo 'make bench      time and memory of a large delivery beside a plain sendfile'
+	@echo 'make install    to PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away'
+	@echo 'make clean      removes build/'
+
+demo:
+	@scripts/bootstrap build
+	@$(MAKE) --no-print-directory -s all
+	@scripts/demo $(BUILD)/bin
+
+check:
+	@scripts/bootstrap check
+	@scripts/check $(BUILD)
+
+check-long:
+	@scripts/bootstrap check
+	@CPM_LONG=1 scripts/check $(BUILD)
+
+units: $(UNITS:%=$(BUILD)/test/unit/%)
+
+unit: units
+	@scripts/run-units $(BUILD)/test/unit
+
+asan:
+	@scripts/bootstrap check
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='-O1 -g $(SANITIZE)' HARDEN= \
+		all unit
+	@CPM_BIN=$(CURDIR)/$(BUILD)/asan/bin scripts/run-bats test
+
+lint:
+	@scripts/lint $(BUILD)
+
+format:
+	clang-format -i $(wildcard lib/*/*.[ch] bin/*.[ch] bin/*/*.[ch] test/unit/*.[ch])
+
+bench: all
+	@scripts/bench $(BUILD)/bin
+
+install: all
+	install -d '$(DESTDIR)$(BINDIR)'
+	install -m 755 $(PROGRAMS:%=$(BUILD)/bin/%) '$(DESTDIR)$(BINDIR)'
+	@for page in $(PAGES); do \
+		folder='$(DESTDIR)$(MANDIR)/man'$${page##*.}; \
+		install -d "$$folder" && install -m 644 "$$page" "$$folder" || exit 1; \
+	done
+
+uninstall:
+	cd '$(DESTDIR)$(BINDIR)' && rm -f $(PROGRAMS)
+	@for page in $(PAGES); do \
+		rm -f '$(DESTDIR)$(MANDIR)/man'$${page##*.}/$${page##*/} || exit 1; \
+	done
 
 clean:
 	rm -rf $(BUILD)
