@@ -106,7 +106,7 @@ struct cpim_draft {
 
 #define CPIM_DISPOSITIONS    "positive-delivery, display" /* what clients ask for */
 #define CPIM_MESSAGE_ID_SIZE 33
-void cpim_new_message_id(char text[CPIM_MESSAGE_ID_SIZE]); /* 32 hex digits, 128 random bits */
+void cpim_new_message_id(char text[CPIM_MESSAGE_ID_SIZE]); /* 32 hex digits, 122 random bits */
 
 /* Appends the head of a message, both blank lines included. 0, or EINVAL: *field tells which member
  * ("from", "imdn" for the dispositions ...), *why what is wrong with it; nothing was appended then.
@@ -128,8 +128,9 @@ const char *cpim_type_of_name(const char *name);
  * that *c points into; the caller frees it, also after an error. */
 int cpim_read_head(int fd, char **head, struct cpim *c, uint64_t *octets, enum cpim_error *verdict);
 
-/* Copies up to `most` octets from one blocking descriptor to another in constant memory, in the
- * kernel where it can. 0, or an errno value; *reading tells which side failed. */
+/* Copies up to `most` octets, from and to where the descriptors stand, in constant memory, in the
+ * kernel where it can. Waits where a descriptor makes it wait. 0, or an errno value; *reading tells
+ * which side failed. */
 int cpim_copy(int from, int to, uint64_t most, uint64_t *copied, bool *reading);
 
 #endif
