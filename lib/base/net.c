@@ -254,21 +254,34 @@ static int set_flag(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof value) < 0 ? errno : 0;
 }
 
+static int allow_reuse(int fd, int socktype)
+{
+    return socktype == SOCK_STREAM ? set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1) : 0;
+}
+
 /* A TCP port that an earlier process used lingers in TIME_WAIT, and Linux still refuses a port
  * where somebody listens: so reuse does no harm there. On UDP it would let two processes share a
  * port, of which only one gets the datagrams; and a dead process leaves none behind. */
+static int bind_to(int fd, int socktype, const struct net_addr *a, bool reuse)
+{
+    int err = reuse && net_port(a) != 0 ? allow_reuse(fd, socktype) : 0;
+    if (!err && bind(fd, (const struct sockaddr *)&a->ss, a->len) < 0)
+        err = errno;
+    /* Whoever takes over needs this flag on what we leave in TIME_WAIT too; but set before, it
+     * would let the kernel choose a port that another one is about to listen on. */
+    return err ? err : allow_reuse(fd, socktype);
+}
+
 static int prepare(int fd, int socktype, const struct net_addr *a, bool reuse)
 {
     int err = 0;
     if (a->ss.ss_family == AF_INET6)
         err = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    if (!err && socktype == SOCK_STREAM && reuse && net_port(a) != 0)
-        err = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (!err && socktype == SOCK_DGRAM &&
         set_flag(fd, SOL_SOCKET, SO_RCVBUFFORCE, UDP_RECEIVE_BUFFER) != 0)
         err = set_flag(fd, SOL_SOCKET, SO_RCVBUF, UDP_RECEIVE_BUFFER);
-    if (!err && bind(fd, (const struct sockaddr *)&a->ss, a->len) < 0)
-        err = errno;
+    if (!err)
+        err = bind_to(fd, socktype, a, reuse);
     if (!err && socktype == SOCK_STREAM && listen(fd, LISTEN_BACKLOG) < 0)
         err = errno;
     return err;

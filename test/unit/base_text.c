@@ -1,0 +1,182 @@
+/* Numbers, slices, buffers, times and the lines of configuration files. */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/ini.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/rand.h"
+#include "test/unit/tap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void test_integers(void)
+{
+    static const char *const bad[] = {"", " 1", "1 ", "+1", "0x1", "1.0", "-", "--1", "one"};
+    int64_t v = -7;
+    tap_ok(num_int("0", 0, 9, &v) == 0 && v == 0, "zero");
+    tap_ok(num_int("-12", -12, 9, &v) == 0 && v == -12, "the least value");
+    tap_ok(num_int("9223372036854775807", 0, INT64_MAX, &v) == 0 && v == INT64_MAX, "the largest");
+    tap_is_int(num_int("9223372036854775808", 0, INT64_MAX, &v), ERANGE, "one more");
+    tap_is_int(num_int("10", 0, 9, &v), ERANGE, "above the range");
+    tap_is_int(num_int("-1", 0, 9, &v), ERANGE, "below the range");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        tap_ok(num_int(bad[i], INT64_MIN, INT64_MAX, &v) == EINVAL, "no number: \"%s\"", bad[i]);
+}
+
+static void test_units(void)
+{
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } times[] = {{"30", 30000},
+                 {"1.5", 1500},
+                 {"250ms", 250},
+                 {"5m", 300000},
+                 {"72h", 259200000},
+                 {"2d", 172800000},
+                 {"0.001", 1},
+                 {"1s", 1000},
+                 {"x", -1},
+                 {"1x", -1},
+                 {"-1", -1},
+                 {"1.", -1},
+                 {".5", -1},
+                 {"1 s", -1},
+                 {"1.0001", -1},
+                 {"", -1},
+                 {"9223372036854775", -1}};
+    static const struct {
+        const char *text;
+        int64_t octets;
+    } sizes[] = {{"0", 0},           {"65536", 65536}, {"64k", 65536}, {"1M", 1048576},
+                 {"2G", 2147483648}, {"k", -1},        {"1kb", -1},    {"-1", -1}};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        int64_t v = -1;
+        int err = num_duration_ms(times[i].text, &v);
+        tap_ok(times[i].ms < 0 ? err != 0 : err == 0 && v == times[i].ms, "duration \"%s\"",
+               times[i].text);
+    }
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int64_t v = -1;
+        int err = num_size(sizes[i].text, &v);
+        tap_ok(sizes[i].octets < 0 ? err != 0 : err == 0 && v == sizes[i].octets, "size \"%s\"",
+               sizes[i].text);
+    }
+}
+
+static void size_reads(uint64_t octets, const char *want)
+{
+    char text[16];
+    num_size_text(text, octets);
+    tap_is_str(text, want, want);
+}
+
+static void test_slices(void)
+{
+    struct slice rest = SLICE("a,,b");
+    uint64_t v;
+    tap_ok(slice_is(slice_cut(&rest, ','), "a") && slice_cut(&rest, ',').n == 0 &&
+               slice_is(slice_cut(&rest, ','), "b") && rest.p == NULL,
+           "cutting at each comma, empty parts too");
+    tap_ok(slice_is(slice_trim(SLICE(" \tx y\t ")), "x y"), "blanks at both ends go");
+    tap_ok(slice_trim(SLICE("  ")).n == 0, "nothing but blanks");
+    tap_ok(slice_is_nocase(SLICE("FroM"), "from") && !slice_is(SLICE("FroM"), "from"), "case");
+    tap_ok(slice_starts(SLICE("sip:x"), "sip:") && !slice_starts(SLICE("si"), "sip:"), "prefix");
+    tap_ok(slice_number(SLICE("007"), 10, &v) && v == 7, "a number");
+    tap_ok(!slice_number(SLICE("11"), 10, &v) && !slice_number(SLICE(""), 10, &v) &&
+               !slice_number(SLICE("1a"), 10, &v) && !slice_number(SLICE("9"), 5, &v),
+           "too large, empty, not digits alone");
+    tap_ok(slice_number(SLICE("18446744073709551615"), UINT64_MAX, &v) && v == UINT64_MAX &&
+               !slice_number(SLICE("18446744073709551616"), UINT64_MAX, &v),
+           "the largest number, and one more");
+}
+
+static void test_buffers(void)
+{
+    struct buf b = BUF_UP_TO(8);
+    tap_ok(buf_add_text(&b, "abcd") == 0 && buf_format(&b, "%d", 42) == 0, "adding");
+    tap_ok(buf_add_text(&b, "xyz") == EMSGSIZE && b.n == 6 && strcmp(b.p, "abcd42") == 0,
+           "the limit leaves the buffer unchanged");
+    tap_ok(buf_format(&b, "%s", "xyz") == EMSGSIZE && b.n == 6 && strcmp(b.p, "abcd42") == 0,
+           "for formatted text too");
+    tap_ok(buf_add_text(&b, "xy") == 0 && b.n == 8, "up to the limit");
+    buf_drop(&b, 3);
+    tap_is_str(b.p, "d42xy", "the first octets forgotten");
+    size_t room;
+    char *p = buf_room(&b, 100, &room);
+    tap_ok(room == 3, "room up to the limit");
+    memcpy(p, "...", 3);
+    buf_wrote(&b, 3);
+    tap_is_str(b.p, "d42xy...", "written in place");
+    buf_free(&b);
+    tap_ok(b.n == 0 && b.p == NULL, "freed");
+}
+
+static void test_clock(void)
+{
+    char text[CLOCK_TEXT_SIZE];
+    int64_t ms = 0;
+    clock_text(text, 1795600800123);
+    tap_is_str(text, "2026-11-25T10:00:00.123Z", "a time as text");
+    tap_ok(clock_parse(text, strlen(text), &ms) == 0 && ms == 1795600800123, "and back");
+    tap_is_int(clock_parse("2026-13-22T10:00:00.123Z", 24, &ms), EINVAL, "month 13");
+    tap_is_int(clock_parse("2026-11-22T10:00:00.123+", 24, &ms), EINVAL, "not UTC");
+    tap_is_int(clock_parse("2026-11-22T10:00:00Z", 20, &ms), EINVAL, "no milliseconds");
+    tap_ok(clock_ms() <= clock_ms(), "monotonic time does not go back");
+}
+
+static bool is_pair(struct slice line, const char *key, const char *value)
+{
+    struct slice k, v;
+    return ini_line(line, &k, &v) == INI_PAIR && slice_is(k, key) && slice_is(v, value);
+}
+
+static void test_ini(void)
+{
+    struct slice k, v;
+    tap_ok(is_pair(SLICE(" key =  a = \"b\" ; c # d \r"), "key", "a = \"b\" ; c # d"),
+           "a value goes to the end of its line");
+    tap_ok(is_pair(SLICE("key="), "key", ""), "an empty value");
+    tap_ok(ini_line(SLICE("  # x = y"), &k, &v) == INI_NOTHING &&
+               ini_line(SLICE("; x"), &k, &v) == INI_NOTHING &&
+               ini_line(SLICE(" [s] "), &k, &v) == INI_NOTHING &&
+               ini_line(SLICE(" \t"), &k, &v) == INI_NOTHING,
+           "comments, sections and blank lines");
+    tap_ok(
+        ini_line(SLICE("key"), &k, &v) == INI_BAD && ini_line(SLICE(" = v"), &k, &v) == INI_BAD &&
+            ini_line(SLICE("[s"), &k, &v) == INI_BAD && ini_line(SLICE("a\0=b"), &k, &v) == INI_BAD,
+        "what is no line");
+}
+
+static void test_random(void)
+{
+    char a[15], b[15], uuid[RAND_UUID_SIZE];
+    rand_token(a, 14);
+    rand_token(b, 14);
+    tap_ok(strlen(a) == 14 &&
+               strspn(a, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                         "0123456789") == 14 &&
+               strcmp(a, b) != 0,
+           "tokens");
+    rand_uuid(uuid);
+    tap_ok(strlen(uuid) == 36 && uuid[14] == '4' && strchr("89ab", uuid[19]) &&
+               strspn(uuid, "0123456789abcdef-") == 36,
+           "a UUID of version 4: %s", uuid);
+}
+
+int main(void)
+{
+    test_integers();
+    test_units();
+    size_reads(17, "17 B");
+    size_reads(1258291, "1.2 MiB");
+    size_reads(1ULL << 30, "1.0 GiB");
+    size_reads(UINT64_MAX, "16.0 EiB");
+    test_slices();
+    test_buffers();
+    test_clock();
+    test_ini();
+    test_random();
+    return tap_done();
+}
