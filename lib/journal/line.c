@@ -109,10 +109,10 @@ static int take_pairs(struct slice rest, struct line *l, size_t used)
         if (slice_is(pair.key, "sid"))
             l->sid = pair.value;
         l->pairs[l->count++] = pair;
+        if (rest.n == 1)
+            return EBADMSG; /* a blank at the end: something is missing behind it */
         if (rest.n > 0)
             rest = (struct slice){rest.p + 1, rest.n - 1};
-        if (rest.n == 0)
-            break;
     }
     return 0;
 }
