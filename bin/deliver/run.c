@@ -39,7 +39,8 @@ struct run {
     struct child child[STAGES];
     int message_fd; /* composed, or -1 */
     int64_t begun;
-    int failed; /* the status of a start that failed, or 0 */
+    bool claimed; /* the attempt is ours to end */
+    int failed;   /* the status of a start that failed, or 0 */
     bool timed_out;
     int signal;
     struct loop_timer timer, claim;
@@ -293,6 +294,7 @@ static void begin(void *arg)
         loop_stop(r->loop);
         return;
     }
+    r->claimed = true;
     char *fd_path = mem_format("/dev/fd/%d", MESSAGE_FD);
     if (!plan_make(p, r->message_fd >= 0 ? fd_path : p->message, journal_sid(r->journal)))
         r->failed = EX_CONFIG;
@@ -328,19 +330,15 @@ static int attempt(struct run *r)
     }
     loop_at(r->loop, &r->claim, r->begun, begin, r);
     loop_run(r->loop);
-    bool started = r->child[INVITE].started || r->child[SERVE].started || r->child[BYE].started;
-    if (!started && (r->failed || journal_has(r->journal, "msrp.transferred")))
-        return r->failed;
-    return end_attempt(r);
+    return r->claimed ? end_attempt(r) : r->failed;
 }
 
 int plan_run(struct plan *p)
 {
     struct run r = {.plan = p, .message_fd = -1, .begun = clock_ms()};
     int status = EX_OK;
-    if (p->content) {
+    if (p->content)
         status = plan_make(p, "", NULL) ? compose(&r) : EX_CONFIG;
-    }
     if (!status)
         status = open_journal(&r, p->session ? p->session : p->own_session);
     if (!status) {

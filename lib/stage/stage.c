@@ -249,6 +249,10 @@ static void refuse(struct stage *s, int status, const char *why, const char *hin
 
 static void refuse_transferred(struct stage *s)
 {
+    if (s->role != ROLE_INVITE && stage_in_pipeline(s)) {
+        finish(s, EX_USAGE); /* cpm-invite has said it */
+        return;
+    }
     refuse(s, EX_USAGE, "its message was delivered already", "use a new session file");
 }
 
