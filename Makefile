@@ -72,7 +72,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(shell test -d $(BUILD) && find $(BUILD) -path $(BUILD)/asan -prune -o \
+-include $(shell test -d $(BUILD) && find $(BUILD) -path $(BUILD)/asan -prune -o -path $(BUILD)/gcc -prune -o \
 	-path $(BUILD)/clang -prune -o -name '*.d' -print)
 
 .PHONY: FORCE help demo check check-long units unit asan lint format bench install uninstall clean
