@@ -247,33 +247,39 @@
          .help = "what the size in the offer's file-selector counts",             \
          .to = TO(size_of)},
 
-#define MSRP_TIMER_OPTIONS(TO)                                           \
-    {.name = "report-timeout",                                           \
-     .kind = OPT_DURATION,                                               \
-     .arg = "S",                                                         \
-     .help = "how long to wait for the REPORT after the last response",  \
-     .to = TO(report_timeout),                                           \
-     .min = 1,                                                           \
-     .max = DAY_MS},                                                     \
-        {.name = "accept-timeout",                                       \
-         .kind = OPT_DURATION,                                           \
-         .arg = "S",                                                     \
-         .help = "how long to wait for the connection after the answer", \
-         .to = TO(accept_timeout),                                       \
-         .min = 1,                                                       \
-         .max = DAY_MS},                                                 \
-        {.name = "stall-timeout",                                        \
-         .kind = OPT_DURATION,                                           \
-         .arg = "S",                                                     \
-         .help = "how long the peer may take no octet",                  \
-         .to = TO(stall_timeout),                                        \
-         .min = 1,                                                       \
-         .max = DAY_MS},                                                 \
-        {.name = "dial-after",                                           \
-         .kind = OPT_DURATION,                                           \
-         .arg = "S",                                                     \
-         .help = "when to dial a peer whose answer has no a=setup",      \
-         .to = TO(dial_after),                                           \
+#define MSRP_TIMER_OPTIONS(TO)                                             \
+    {.name = "report-timeout",                                             \
+     .kind = OPT_DURATION,                                                 \
+     .arg = "S",                                                           \
+     .help = "how long to wait for the REPORT after the last response",    \
+     .to = TO(report_timeout),                                             \
+     .min = 1,                                                             \
+     .max = DAY_MS},                                                       \
+        {.name = "accept-timeout",                                         \
+         .kind = OPT_DURATION,                                             \
+         .arg = "S",                                                       \
+         .help = "how long to wait for the connection after the answer",   \
+         .to = TO(accept_timeout),                                         \
+         .min = 1,                                                         \
+         .max = DAY_MS},                                                   \
+        {.name = "stall-timeout",                                          \
+         .kind = OPT_DURATION,                                             \
+         .arg = "S",                                                       \
+         .help = "how long the peer may take no octet",                    \
+         .to = TO(stall_timeout),                                          \
+         .min = 1,                                                         \
+         .max = DAY_MS},                                                   \
+        {.name = "dial-after",                                             \
+         .kind = OPT_DURATION,                                             \
+         .arg = "S",                                                       \
+         .help = "when to dial a peer whose answer has no a=setup",        \
+         .to = TO(dial_after),                                             \
+         .max = DAY_MS},                                                   \
+        {.name = "speak-first",                                            \
+         .kind = OPT_DURATION,                                             \
+         .arg = "S",                                                       \
+         .help = "when to send to a peer that connected and says nothing", \
+         .to = TO(speak_first),                                            \
          .max = DAY_MS},
 
 /* What makes a message out of any content. */
@@ -310,9 +316,9 @@
             "dial-after", "failure-report", "header", "icsi", "imdn", "keep-session", "linger",   \
             "min-se", "msrp-advertise", "msrp-listen", "proxy", "quiet", "reason", "referred-by", \
             "report-timeout", "require-report", "session-expires", "setup", "sip-advertise",      \
-            "sip-bind", "size-of", "stall-timeout", "start-timeout", "stop-and-wait",             \
-            "success-report", "t1", "t2", "t4", "timeout", "transport", "user-agent", "verbose",  \
-            NULL                                                                                  \
+            "sip-bind", "size-of", "speak-first", "stall-timeout", "start-timeout",               \
+            "stop-and-wait", "success-report", "t1", "t2", "t4", "timeout", "transport",          \
+            "user-agent", "verbose", NULL                                                         \
     }
 
 #endif

@@ -175,6 +175,11 @@ void msrp_sender_give_up(struct msrp_sender *s, int status, const char *why)
         end(s, status, why);
 }
 
+void msrp_sender_fail(struct msrp_sender *s, int status, const char *why)
+{
+    end(s, status, why);
+}
+
 const struct msrp_outcome *msrp_sender_outcome(const struct msrp_sender *s)
 {
     return s->over ? &s->outcome : NULL;
@@ -208,7 +213,7 @@ static uint64_t next_size(const struct msrp_sender *s)
 
 static bool may_begin(const struct msrp_sender *s)
 {
-    if (s->over || s->stopping || s->sent == s->w.total)
+    if (msrp_sender_cut(s) || s->sent == s->w.total)
         return false;
     if (!answers_due(s) || s->n == 0)
         return true;
@@ -331,7 +336,7 @@ static void end_chunk_in_order(struct msrp_sender *s, int64_t now, uint64_t at, 
 static bool go_on(struct msrp_sender *s, int64_t now, uint64_t at, struct buf *text,
                   struct msrp_piece *piece)
 {
-    if (s->over || s->stopping) {
+    if (msrp_sender_cut(s)) {
         end_chunk(s, '#', now, at, text);
         return false;
     }
@@ -376,9 +381,9 @@ void msrp_sender_unreadable(struct msrp_sender *s, int error)
     cannot_read(s, error);
 }
 
-bool msrp_sender_in_chunk(const struct msrp_sender *s)
+bool msrp_sender_cut(const struct msrp_sender *s)
 {
-    return s->open;
+    return s->over || s->stopping;
 }
 
 bool msrp_sender_interrupt(struct msrp_sender *s, int64_t now, uint64_t at, struct buf *text)
@@ -386,7 +391,8 @@ bool msrp_sender_interrupt(struct msrp_sender *s, int64_t now, uint64_t at, stru
     if (!s->open)
         return true;
     const struct chunk *c = current(s);
-    if (c->end - c->start <= MSRP_INTERRUPTIBLE || s->sent == c->start || s->sent == c->end)
+    if (msrp_sender_cut(s) || c->end - c->start <= MSRP_INTERRUPTIBLE || s->sent == c->start ||
+        s->sent == c->end)
         return false;
     end_chunk(s, '+', now, at, text);
     return true;
@@ -472,24 +478,9 @@ void msrp_sender_time(struct msrp_sender *s, int64_t now)
         end(s, EX_TEMPFAIL, "the recipient did not answer a chunk in 30 seconds");
 }
 
-uint64_t msrp_sender_confirmed(const struct msrp_sender *s)
+struct msrp_progress msrp_sender_progress(const struct msrp_sender *s)
 {
-    return s->confirmed;
-}
-
-uint64_t msrp_sender_gone(const struct msrp_sender *s)
-{
-    return s->sent;
-}
-
-uint64_t msrp_sender_chunks(const struct msrp_sender *s)
-{
-    return s->begun;
-}
-
-uint64_t msrp_sender_window(const struct msrp_sender *s)
-{
-    return s->window;
+    return (struct msrp_progress){s->sent, s->confirmed, s->begun, s->window};
 }
 
 bool msrp_sender_waits(const struct msrp_sender *s)

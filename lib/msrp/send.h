@@ -74,7 +74,8 @@ void msrp_sender_sent(struct msrp_sender *s, size_t n);
 /* The rest of the piece cannot be read. */
 void msrp_sender_unreadable(struct msrp_sender *s, int error);
 
-bool msrp_sender_in_chunk(const struct msrp_sender *s);
+/* Is an open chunk to be ended here, with "#"? The rest of the piece is then not sent. */
+bool msrp_sender_cut(const struct msrp_sender *s);
 
 /* Ends an open chunk with "+", where that may be, so that something else can go out; what is left
  * of the piece is then not sent. False: not here. */
@@ -89,7 +90,10 @@ void msrp_sender_report(struct msrp_sender *s, const struct msrp_head *h, int64_
 /* No new chunks, and "#" for the open one: msrp_sender_next gives it. Answers still count. */
 void msrp_sender_stop(struct msrp_sender *s);
 
-/* The end, for a reason from outside: transferred if everything is confirmed, else this. */
+/* The end, for a reason from outside, whatever was confirmed. */
+void msrp_sender_fail(struct msrp_sender *s, int status, const char *why);
+
+/* The same, but transferred if everything is confirmed. */
 void msrp_sender_give_up(struct msrp_sender *s, int status, const char *why);
 
 int64_t msrp_sender_due(const struct msrp_sender *s); /* when msrp_sender_time must be called */
@@ -98,10 +102,14 @@ void msrp_sender_time(struct msrp_sender *s, int64_t now);
 /* The verdict, once there is one; then only a "#" may still have to go out. */
 const struct msrp_outcome *msrp_sender_outcome(const struct msrp_sender *s);
 
-uint64_t msrp_sender_confirmed(const struct msrp_sender *s); /* octets answered well */
-uint64_t msrp_sender_gone(const struct msrp_sender *s);      /* octets that the socket took */
-uint64_t msrp_sender_chunks(const struct msrp_sender *s);
-uint64_t msrp_sender_window(const struct msrp_sender *s);
+struct msrp_progress {
+    uint64_t gone;      /* octets of the message that the socket took */
+    uint64_t confirmed; /* and that were answered well */
+    uint64_t chunks;    /* begun */
+    uint64_t window;    /* octets that may be unanswered */
+};
+struct msrp_progress msrp_sender_progress(const struct msrp_sender *s);
+
 bool msrp_sender_waits(const struct msrp_sender *s); /* are answers still due? */
 
 #endif

@@ -1,0 +1,282 @@
+/* cpm-msrp-serve: the media side of a delivery. It listens, lets the recipient connect, sends the
+ * message in MSRP SENDs and collects the answers. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/opt.h"
+#include "bin/msrp-serve/imdn.h"
+#include "bin/options.h"
+#include "cpim/cpim.h"
+#include "msrp/serve.h"
+#include "stage/stage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct config {
+    const char *msrp_listen, *msrp_advertise, *setup;
+    int64_t chunk_size;
+    bool stop_and_wait, success_report, require_report;
+    const char *failure_report, *size_of;
+    int64_t report_timeout, accept_timeout, stall_timeout, dial_after, speak_first;
+};
+
+struct program {
+    struct loop *loop;
+    struct config config;
+    struct stage_options stage;
+    const char *path; /* of the message */
+    struct stage *s;
+    struct msrp_file file;
+    struct msrp_serve *serve;
+    char *from, *type, *message_id; /* of the message */
+};
+
+/* --- What the media side wants to know and to tell. */
+
+static const char *get_sid(void *arg)
+{
+    return stage_sid(((struct program *)arg)->s);
+}
+
+static struct journal *get_journal(void *arg)
+{
+    return stage_journal(((struct program *)arg)->s);
+}
+
+static int emit(void *arg, struct line_out *o, enum msrp_line how)
+{
+    static const enum stage_how hows[] = {STAGE_FACT, STAGE_DURABLE, STAGE_PROGRESS};
+    return stage_emit(((struct program *)arg)->s, o, hows[how]);
+}
+
+static bool invite_lost(void *arg)
+{
+    return stage_partner(((struct program *)arg)->s, ROLE_INVITE) == PARTNER_LOST;
+}
+
+static bool over(void *arg)
+{
+    return stage_over(((struct program *)arg)->s);
+}
+
+static void ended(void *arg, int status)
+{
+    stage_end(((struct program *)arg)->s, status);
+}
+
+static void received(void *arg, struct slice content_type, struct slice body)
+{
+    struct line_out o;
+    struct imdn n;
+    if (!imdn_read(content_type, body, &n)) {
+        err_step("the recipient sent %zu octets that are no notification", body.n);
+        return;
+    }
+    line_begin(&o, "imdn.received", get_sid(arg));
+    line_free_text(&o, "message-id", n.message_id);
+    line_free_text(&o, "status", n.status);
+    line_text(&o, "content-type", "message/imdn+xml");
+    line_number(&o, "size", (int64_t)body.n);
+    (void)emit(arg, &o, MSRP_LINE_FACT);
+}
+
+/* The cursor stays at the line's beginning, so that whatever anybody else says covers it. */
+static void meter(void *arg, uint64_t octets, uint64_t total, int64_t ms, bool last)
+{
+    char text[128];
+    (void)arg;
+    msrp_meter_text(text, sizeof text, octets, total, ms);
+    dprintf(STDERR_FILENO, "\r%s\033[K\r", last ? "" : text);
+    if (last)
+        err_step("%s", text);
+}
+
+static const struct msrp_serve_ops serve_ops = {
+    get_sid, get_journal, emit, invite_lost, over, received, meter, ended,
+};
+
+/* --- The message. */
+
+static void refuse(struct program *p, int status, const char *why, const char *hint)
+{
+    msrp_serve_refuse(&serve_ops, p, status, p->path, why, hint);
+}
+
+/* Without an id of its own the message is known by its head. */
+static char *id_of(const struct cpim *c, const char *head)
+{
+    char id[MSRP_IDENT_MAX + 1];
+    if (c->message_id.p)
+        return slice_dup(c->message_id);
+    msrp_message_id(id, (struct slice){head, c->content_at});
+    return mem_dup(id);
+}
+
+/* Opens it and reads what the offer needs. False: refused. */
+static bool read_message(struct program *p, uint64_t *content)
+{
+    struct cpim c;
+    enum cpim_error verdict;
+    uint64_t octets;
+    char *head = NULL;
+    int err = msrp_file_open(&p->file, p->path);
+    if (!err)
+        err = cpim_read_head(p->file.fd, &head, &c, &octets, &verdict);
+    if (err) {
+        refuse(p, EX_NOINPUT, err == ESPIPE ? "not a regular file" : strerror(err), NULL);
+    } else if (verdict != CPIM_OK) {
+        refuse(p, EX_DATAERR, cpim_error_text(verdict), "cpm-compose makes a message of any file");
+        err = EBADMSG;
+    } else {
+        *content = p->file.size - c.content_at;
+        p->from = slice_dup(c.from_uri);
+        p->type = slice_dup(cpim_media_type(c.content_type));
+        p->message_id = id_of(&c, head);
+    }
+    free(head);
+    return err == 0;
+}
+
+/* A session file belongs to one message. */
+static bool bind_message(struct program *p)
+{
+    const char *bound = NULL;
+    int err = stage_bind(p->s, "message", p->message_id, &bound);
+    if (err == EEXIST)
+        refuse(p, EX_USAGE, "another message than the session file's", "give it its own -s FILE");
+    else if (err == EMSGSIZE)
+        refuse(p, EX_DATAERR, "its Message-ID is too long", NULL);
+    else if (err)
+        stage_end(p->s, EX_IOERR);
+    return err == 0;
+}
+
+/* --- The stage. */
+
+static int choice(const char *word, const char *const *words)
+{
+    int i = 0;
+    while (words[i + 1] && strcmp(word, words[i]) != 0)
+        i++;
+    return i;
+}
+
+static struct msrp_serve_plan plan_of(struct program *p, uint64_t content)
+{
+    static const char *const setups[] = {"passive", "actpass", "active", NULL};
+    static const char *const reports[] = {"yes", "partial", "no", NULL};
+    const struct config *c = &p->config;
+    struct msrp_serve_plan plan = {
+        .listen = c->msrp_listen,
+        .advertise = c->msrp_advertise,
+        .file = &p->file,
+        .size = strcmp(c->size_of, "content") == 0 ? content : p->file.size,
+        .wrapped_type = p->type,
+        .cpim_from = p->from,
+        .cpim_message_id = p->message_id,
+        .meter = err_verbosity >= ERR_NORMAL && isatty(STDERR_FILENO),
+    };
+    plan.session = (struct msrp_session_plan){
+        .loop = p->loop,
+        .setup = (enum msrp_setup)choice(c->setup, setups),
+        .accept_timeout_ms = c->accept_timeout,
+        .stall_timeout_ms = c->stall_timeout,
+        .dial_after_ms = c->dial_after,
+        .speak_first_ms = c->speak_first,
+    };
+    plan.session.sending = (struct msrp_sending){
+        .failure_report = (enum msrp_failure_report)choice(c->failure_report, reports),
+        .success_report = c->success_report,
+        .require_report = c->require_report,
+        .report_timeout_ms = c->report_timeout,
+        .chunk = (uint64_t)c->chunk_size,
+        .window_max = (uint64_t)journal_number(stage_journal(p->s), "learnt.window", 0),
+        .stop_and_wait = c->stop_and_wait,
+    };
+    return plan;
+}
+
+static void joined(struct stage *s, void *arg)
+{
+    struct program *p = arg;
+    uint64_t content = 0;
+    p->s = s;
+    if (!read_message(p, &content) || !bind_message(p))
+        return;
+    struct msrp_serve_plan plan = plan_of(p, content);
+    p->serve = msrp_serve_new(&plan, &serve_ops, p);
+    msrp_serve_start(p->serve);
+}
+
+static void look(struct stage *s, void *arg)
+{
+    struct program *p = arg;
+    (void)s;
+    if (p->serve)
+        msrp_serve_look(p->serve);
+}
+
+static void stop(struct stage *s, void *arg, int signal)
+{
+    struct program *p = arg;
+    if (p->serve)
+        msrp_serve_stop(p->serve, signal);
+    else
+        stage_end(s, 128 + signal);
+}
+
+static void take_options(struct program *p, int argc, char **argv)
+{
+#define STAGE_TO(field) &p->stage.field
+#define MSRP_TO(field)  &p->config.field
+    static const char *const known[] = OPTION_NAMES;
+    static const char *const headings[] = {"The session", "MSRP"};
+    const struct opt stage[] = {SESSION_OPTIONS(STAGE_TO) STAGE_OPTIONS(STAGE_TO){0}};
+    const struct opt msrp[] = {MSRP_OPTIONS(MSRP_TO){0}};
+    const struct opt *const tables[] = {stage, msrp, NULL};
+    const struct opt_program program = {
+        .name = "cpm-msrp-serve",
+        .usage = "-s FILE [options] m.cpim",
+        .about = "Sends a message to the recipient, who connects to it by MSRP.",
+        .tables = tables,
+        .headings = headings,
+        .known = known,
+        .after = "See cpm-msrp-serve(1).\n",
+    };
+    struct opt_result operands;
+    opt_parse(&program, argc, argv, &operands);
+    if (operands.count != 1)
+        err_die(EX_USAGE, "operands", "one message file is wanted", "see cpm-msrp-serve --help");
+    if (p->config.require_report && !p->config.success_report)
+        err_die(EX_USAGE, "--require-report", "no report is asked for", "add --success-report");
+    p->path = operands.operands[0];
+}
+
+int main(int argc, char **argv)
+{
+    static const struct stage_ops ops = {joined, look, stop};
+    struct program p = {
+        .config = {.setup = "passive",
+                   .failure_report = "yes",
+                   .size_of = "message",
+                   .report_timeout = 30000,
+                   .accept_timeout = 30000,
+                   .stall_timeout = 60000,
+                   .dial_after = 2000},
+        .file.fd = -1,
+    };
+    err_program(argv[0]);
+    take_options(&p, argc, argv);
+    p.loop = loop_new();
+    int status = stage_run(p.loop, ROLE_SERVE, &p.stage, &ops, &p);
+    msrp_serve_free(p.serve);
+    msrp_file_close(&p.file);
+    loop_free(p.loop);
+    free(p.from);
+    free(p.type);
+    free(p.message_id);
+    return status;
+}

@@ -1,0 +1,450 @@
+#include "msrp/conn.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define READ_SIZE   16384
+#define READS       16          /* at a time; others want to be served too */
+#define TEXT_MAX    (64 * 1024) /* heads and end-lines that wait */
+#define ANSWERS_MAX (64 * 1024) /* then we stop reading until the peer takes some */
+#define PUMPS       64          /* blocks at a time, before answers are looked for */
+#define LEAVE_MS    2000
+
+enum phase { DIALLING, OPEN, LEAVING, SHUT };
+
+struct msrp_conn {
+    struct loop *loop;
+    const struct msrp_conn_ops *ops;
+    void *arg;
+    struct loop_fd io;
+    struct loop_timer timer;
+    struct net_addr peer;
+    enum phase phase;
+    int busy;   /* inside handlers */
+    bool gone;  /* freed while busy */
+    bool ended; /* `lost` was called */
+    bool waits; /* for the socket, or for its next turn, to write */
+    int error;
+    struct msrp_parser *parser;
+
+    struct buf text; /* goes out first */
+    size_t text_out; /* so much of it went out */
+    struct msrp_piece piece;
+    struct buf answers; /* wait for a place between chunks */
+    uint64_t written;
+    struct msrp_sender *sender;
+    int file;
+};
+
+static void on_io(void *arg, uint32_t events);
+static void pump(struct msrp_conn *c);
+
+static struct msrp_conn *new_conn(struct loop *loop, int fd, const struct net_addr *peer,
+                                  const struct msrp_conn_ops *ops, void *arg)
+{
+    struct msrp_conn *c = mem_new(sizeof(*c));
+    c->loop = loop;
+    c->ops = ops;
+    c->arg = arg;
+    c->peer = *peer;
+    c->io.fd = fd;
+    c->text = BUF_UP_TO(TEXT_MAX);
+    c->answers = BUF_UP_TO(2 * ANSWERS_MAX);
+    c->parser = msrp_parser_new();
+    return c;
+}
+
+/* --- Ending. */
+
+void msrp_conn_free(struct msrp_conn *c)
+{
+    if (!c)
+        return;
+    if (c->io.fd >= 0) {
+        loop_unwatch(c->loop, &c->io);
+        (void)close(c->io.fd);
+        c->io.fd = -1;
+    }
+    loop_cancel(c->loop, &c->timer);
+    if (c->busy) {
+        c->gone = true;
+        return;
+    }
+    msrp_parser_free(c->parser);
+    buf_free(&c->text);
+    buf_free(&c->answers);
+    free(c);
+}
+
+static void enter(struct msrp_conn *c)
+{
+    c->busy++;
+}
+
+/* The counterpart of enter: only now may the memory go. */
+static void leave(struct msrp_conn *c)
+{
+    if (--c->busy == 0 && c->gone)
+        msrp_conn_free(c);
+}
+
+static void lost(struct msrp_conn *c, int error, const char *why)
+{
+    if (c->gone || c->ended)
+        return;
+    c->ended = true;
+    c->sender = NULL;
+    loop_unwatch(c->loop, &c->io);
+    loop_cancel(c->loop, &c->timer);
+    enter(c);
+    c->ops->lost(c->arg, c, error, why);
+    leave(c);
+}
+
+static void on_leave_timer(void *arg)
+{
+    struct msrp_conn *c = arg;
+    lost(c, ETIMEDOUT, "");
+}
+
+void msrp_conn_leave(struct msrp_conn *c)
+{
+    if (c->phase == LEAVING || c->phase == SHUT || c->ended)
+        return;
+    c->phase = LEAVING;
+    loop_at(c->loop, &c->timer, clock_ms() + LEAVE_MS, on_leave_timer, c);
+    enter(c);
+    pump(c);
+    leave(c);
+}
+
+/* --- Watching. */
+
+static void on_unwatched(void *arg)
+{
+    struct msrp_conn *c = arg;
+    lost(c, c->error, strerror(c->error));
+}
+
+static bool may_read(const struct msrp_conn *c)
+{
+    return c->answers.n < ANSWERS_MAX;
+}
+
+static void watch(struct msrp_conn *c)
+{
+    uint32_t events = c->waits || c->phase == DIALLING ? EPOLLOUT : 0;
+    if (c->phase != DIALLING && may_read(c))
+        events |= EPOLLIN;
+    if (c->io.on && c->io.events == events)
+        return;
+    c->error = loop_watch(c->loop, &c->io, c->io.fd, events, on_io, c);
+    if (c->error) /* from the loop, because the owner may not know us yet */
+        loop_at(c->loop, &c->timer, clock_ms(), on_unwatched, c);
+}
+
+/* --- Sending. */
+
+static void trace(bool sent, const struct msrp_conn *c, const char *bytes, size_t n)
+{
+    char headline[NET_TEXT_SIZE + sizeof("MSRP tcp ")];
+    char peer[NET_TEXT_SIZE];
+    if (err_verbosity < ERR_WIRE)
+        return;
+    net_addr_text(peer, &c->peer);
+    memcpy(headline, "MSRP tcp ", 9);
+    memcpy(headline + 9, peer, strlen(peer) + 1);
+    err_wire(sent, headline, bytes, n);
+}
+
+/* Where the text that waits will end in the stream. */
+static uint64_t text_end(const struct msrp_conn *c)
+{
+    return c->written + (c->text.n - c->text_out);
+}
+
+/* What a call that writes gave. True: go on. */
+static bool wrote(struct msrp_conn *c, ssize_t n)
+{
+    if (n >= 0) {
+        c->written += (uint64_t)n;
+        return true;
+    }
+    c->waits = errno == EAGAIN;
+    if (errno != EAGAIN && errno != EINTR)
+        lost(c, errno, strerror(errno));
+    return errno == EINTR && !c->gone;
+}
+
+static bool write_text(struct msrp_conn *c)
+{
+    int flags = MSG_NOSIGNAL | (c->piece.n ? MSG_MORE : 0);
+    ssize_t n = send(c->io.fd, c->text.p + c->text_out, c->text.n - c->text_out, flags);
+    if (!wrote(c, n))
+        return false;
+    c->text_out += n > 0 ? (size_t)n : 0;
+    if (c->text_out == c->text.n) {
+        buf_clear(&c->text);
+        c->text_out = 0;
+    }
+    return true;
+}
+
+/* Errors that are the socket's; what else sendfile tells is about the file. */
+static bool is_sockets(int error)
+{
+    return error == EAGAIN || error == EINTR || error == EPIPE || error == ECONNRESET ||
+           error == ETIMEDOUT || error == ENOTCONN || error == EHOSTUNREACH ||
+           error == ENETUNREACH || error == ECONNABORTED || error == ENETDOWN;
+}
+
+static bool write_piece(struct msrp_conn *c)
+{
+    off_t offset = (off_t)c->piece.offset;
+    ssize_t n = sendfile(c->io.fd, c->file, &offset, c->piece.n);
+    if (n == 0 || (n < 0 && !is_sockets(errno))) {
+        msrp_sender_unreadable(c->sender, n == 0 ? ENODATA : errno);
+        c->piece.n = 0;
+        return true;
+    }
+    if (!wrote(c, n))
+        return false;
+    if (n > 0) {
+        c->piece.offset += (uint64_t)n;
+        c->piece.n -= (size_t)n;
+        msrp_sender_sent(c->sender, (size_t)n);
+    }
+    return true;
+}
+
+/* Answers go out where no chunk is open. */
+static void move_answers(struct msrp_conn *c)
+{
+    if (c->answers.n == 0 || c->text.n)
+        return;
+    if (c->sender && !msrp_sender_interrupt(c->sender, clock_ms(), text_end(c), &c->text))
+        return;
+    c->piece.n = 0;
+    if (buf_add(&c->text, c->answers.p, c->answers.n) == 0)
+        buf_clear(&c->answers);
+    trace(true, c, c->text.p, c->text.n);
+}
+
+static bool ask_sender(struct msrp_conn *c)
+{
+    if (!c->sender)
+        return false;
+    bool more = msrp_sender_next(c->sender, clock_ms(), text_end(c), c->answers.n == 0, &c->text,
+                                 &c->piece);
+    if (more)
+        trace(true, c, c->text.p, c->text.n);
+    return more;
+}
+
+/* The chunk under way is not to be finished: what is left of the piece stays here. */
+static bool is_cut(const struct msrp_conn *c)
+{
+    return c->sender && msrp_sender_cut(c->sender);
+}
+
+/* One step; false: nothing to do, or the socket is full. */
+static bool step(struct msrp_conn *c)
+{
+    if (c->text.n)
+        return write_text(c);
+    if (c->piece.n && is_cut(c))
+        c->piece.n = 0;
+    move_answers(c);
+    if (c->text.n)
+        return true;
+    if (c->piece.n)
+        return write_piece(c);
+    return ask_sender(c);
+}
+
+static bool idle(const struct msrp_conn *c)
+{
+    return c->text.n == 0 && c->answers.n == 0 && c->piece.n == 0;
+}
+
+/* The caller has entered. A long transfer comes back here by EPOLLOUT, so that reading has its
+ * turn. */
+static void pump(struct msrp_conn *c)
+{
+    if (c->gone || c->ended || c->phase == DIALLING)
+        return;
+    c->waits = false;
+    int n = 0;
+    while (n < PUMPS && step(c))
+        n++;
+    if (c->gone || c->ended)
+        return;
+    if (n == PUMPS)
+        c->waits = true;
+    if (c->phase == LEAVING && idle(c)) {
+        c->phase = SHUT;
+        (void)shutdown(c->io.fd, SHUT_WR);
+    }
+    watch(c);
+}
+
+void msrp_conn_pump(struct msrp_conn *c)
+{
+    enter(c);
+    pump(c);
+    leave(c);
+}
+
+void msrp_conn_send(struct msrp_conn *c, struct msrp_sender *s, int fd)
+{
+    c->sender = s;
+    c->file = fd;
+    msrp_conn_pump(c);
+}
+
+void msrp_conn_answer(struct msrp_conn *c, const struct msrp_head *request, int code,
+                      const char *comment)
+{
+    int err = msrp_frame_response(&c->answers, request, code, comment);
+    if (err) /* we stop reading long before */
+        lost(c, err, "the peer takes no answers");
+}
+
+/* --- Receiving. */
+
+static void take(struct msrp_conn *c, struct slice in)
+{
+    struct msrp_event ev;
+    enum msrp_kind kind = MSRP_MORE;
+    if (c->phase != OPEN)
+        return; /* nothing that comes now changes anything */
+    trace(false, c, in.p, in.n);
+    while (!c->gone && c->phase == OPEN && (kind = msrp_parse(c->parser, &in, &ev)) != MSRP_MORE) {
+        if (kind == MSRP_BAD) {
+            lost(c, EPROTO, ev.why);
+            return;
+        }
+        c->ops->event(c->arg, c, &ev);
+        if (c->ended)
+            return;
+    }
+}
+
+static void read_some(struct msrp_conn *c)
+{
+    char bytes[READ_SIZE];
+    for (int i = 0; i < READS && !c->gone && !c->ended && may_read(c); i++) {
+        ssize_t n = recv(c->io.fd, bytes, sizeof(bytes), 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n <= 0) {
+            int err = n < 0 ? errno : 0;
+            lost(c, err, err ? strerror(err) : "closed by the peer");
+            return;
+        }
+        take(c, (struct slice){bytes, (size_t)n});
+        if ((size_t)n < sizeof(bytes))
+            return;
+    }
+}
+
+static void dialled(struct msrp_conn *c)
+{
+    int err = net_connected(c->io.fd);
+    if (err) {
+        lost(c, err, strerror(err));
+        return;
+    }
+    c->phase = OPEN;
+    watch(c);
+    c->ops->connected(c->arg, c);
+}
+
+static void on_io(void *arg, uint32_t events)
+{
+    struct msrp_conn *c = arg;
+    enter(c);
+    if (c->phase == DIALLING) {
+        dialled(c);
+    } else {
+        if (may_read(c)) /* also of a dead connection: its last words count */
+            read_some(c);
+        else if (events & (EPOLLHUP | EPOLLERR))
+            lost(c, ECONNRESET, strerror(ECONNRESET));
+        pump(c);
+    }
+    leave(c);
+}
+
+/* --- Beginning. */
+
+/* Pacing by BBR halves the speed within one host; towards others the system's choice stands. */
+static void tune(int fd, const struct net_addr *peer)
+{
+    struct net_addr local;
+    bool near = net_local(fd, &local) == 0 && net_same_host(&local, peer);
+    net_tune_stream(fd, near ? "reno" : "");
+}
+
+struct msrp_conn *msrp_conn_take(struct loop *loop, int fd, const struct net_addr *peer,
+                                 const struct msrp_conn_ops *ops, void *arg)
+{
+    struct msrp_conn *c = new_conn(loop, fd, peer, ops, arg);
+    tune(fd, peer);
+    c->phase = OPEN;
+    watch(c);
+    return c;
+}
+
+int msrp_conn_dial(struct msrp_conn **out, struct loop *loop, const struct net_addr *to,
+                   const struct msrp_conn_ops *ops, void *arg)
+{
+    int fd;
+    int err = net_connect(to, &fd);
+    if (err)
+        return err;
+    struct msrp_conn *c = new_conn(loop, fd, to, ops, arg);
+    tune(fd, to);
+    c->phase = DIALLING;
+    *out = c;
+    watch(c);
+    return 0;
+}
+
+const struct net_addr *msrp_conn_peer(const struct msrp_conn *c)
+{
+    return &c->peer;
+}
+
+void msrp_conn_local(const struct msrp_conn *c, char text[NET_TEXT_SIZE])
+{
+    struct net_addr local;
+    text[0] = '\0';
+    if (net_local(c->io.fd, &local) == 0)
+        net_addr_text(text, &local);
+}
+
+uint64_t msrp_conn_written(const struct msrp_conn *c)
+{
+    return c->written;
+}
+
+uint64_t msrp_conn_taken(const struct msrp_conn *c)
+{
+    int waiting = 0;
+    if (c->io.fd < 0 || ioctl(c->io.fd, SIOCOUTQ, &waiting) != 0 || waiting < 0)
+        waiting = 0;
+    return c->written - ((uint64_t)waiting < c->written ? (uint64_t)waiting : c->written);
+}

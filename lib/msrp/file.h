@@ -1,0 +1,22 @@
+/* The message file while it is being sent: read in constant memory, and watched for changes. */
+#ifndef MSRP_FILE_H
+#define MSRP_FILE_H
+
+#include "msrp/send.h"
+
+#include <sys/stat.h>
+
+struct msrp_file {
+    int fd;
+    uint64_t size;
+    struct timespec changed;
+    char *block; /* for looking through it */
+};
+
+/* Opens a regular file. 0, or an errno value (EISDIR, ESPIPE: no regular file). */
+int msrp_file_open(struct msrp_file *f, const char *path);
+void msrp_file_close(struct msrp_file *f); /* harmless when never opened (fd -1) */
+
+struct msrp_octets msrp_file_octets(struct msrp_file *f);
+
+#endif

@@ -1,0 +1,431 @@
+#include "msrp/serve.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/rand.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define SESSION_ID    20   /* characters, 119 bits; RFC 4975 14.1 asks for 80 */
+#define PIPE_MS       1000 /* progress lines */
+#define FILE_MS       60000
+#define METER_MS      200
+#define AFTERWARDS_MS 10000 /* for the BYE, once everything is transferred */
+
+struct msrp_serve {
+    struct msrp_serve_plan plan;
+    const struct msrp_serve_ops *ops;
+    void *arg;
+    struct msrp_session *session;
+    char message_id[MSRP_IDENT_MAX + 1];
+    char *path;
+
+    bool answered;
+    bool quiet;       /* the failure did not arise here: somebody else says why */
+    bool transferred; /* and only the end of the session is waited for */
+    bool ended;
+    int64_t connected_ms;
+    int64_t last_pipe_ms;
+    int64_t last_file_ms;
+    uint64_t last_octets;
+    struct loop_timer timer; /* progress, then the wait for the BYE */
+};
+
+static const struct msrp_session_ops session_ops;
+
+struct msrp_serve *msrp_serve_new(const struct msrp_serve_plan *plan,
+                                  const struct msrp_serve_ops *ops, void *arg)
+{
+    struct msrp_serve *s = mem_new(sizeof(*s));
+    s->plan = *plan;
+    s->ops = ops;
+    s->arg = arg;
+    msrp_message_id(s->message_id, slice_of(plan->cpim_message_id));
+    struct msrp_session_plan *p = &s->plan.session;
+    p->file = plan->file->fd;
+    p->sending.message_id = slice_of(s->message_id);
+    p->sending.content_type = "message/cpim";
+    p->sending.total = plan->file->size;
+    p->sending.octets = msrp_file_octets(plan->file);
+    s->session = msrp_session_new(p, &session_ops, s);
+    return s;
+}
+
+void msrp_serve_free(struct msrp_serve *s)
+{
+    if (!s)
+        return;
+    loop_cancel(s->plan.session.loop, &s->timer);
+    msrp_session_free(s->session);
+    free(s->path);
+    free(s);
+}
+
+/* --- The end. */
+
+static void end(struct msrp_serve *s, int status)
+{
+    if (s->ended)
+        return;
+    s->ended = true;
+    loop_cancel(s->plan.session.loop, &s->timer);
+    s->ops->end(s->arg, status);
+}
+
+/* A line that cannot be written is the stage's own business: it exits 74 by itself. */
+static int emit(struct msrp_serve *s, struct line_out *o, enum msrp_line how)
+{
+    return s->ops->emit(s->arg, o, how);
+}
+
+void msrp_serve_refuse(const struct msrp_serve_ops *ops, void *arg, int status, const char *what,
+                       const char *why, const char *hint)
+{
+    struct line_out o;
+    line_begin(&o, "msrp.failed", ops->sid(arg));
+    line_number(&o, "status", status);
+    line_free_text(&o, "why", slice_of(why));
+    err_line(what, why, hint);
+    (void)ops->emit(arg, &o, MSRP_LINE_FACT);
+    ops->end(arg, status);
+}
+
+static void refuse(struct msrp_serve *s, int status, const char *what, const char *why,
+                   const char *hint)
+{
+    s->ended = true;
+    msrp_serve_refuse(s->ops, s->arg, status, what, why, hint);
+}
+
+/* A peer that went away with octets unanswered gets less at once the next time. */
+static void write_lesson(struct msrp_serve *s)
+{
+    struct line_out o;
+    uint64_t window = msrp_session_lesson(s->session);
+    if (window == 0 || s->plan.session.sending.chunk)
+        return;
+    line_begin(&o, "learnt", s->ops->sid(s->arg));
+    line_number(&o, "window", (int64_t)window);
+    (void)emit(s, &o, MSRP_LINE_FACT);
+}
+
+static uint64_t octets_so_far(const struct msrp_serve *s)
+{
+    struct msrp_progress p = msrp_session_progress(s->session);
+    bool answered = s->plan.session.sending.failure_report == MSRP_FAILURE_YES;
+    return answered ? p.confirmed : p.gone;
+}
+
+static void meter(struct msrp_serve *s, bool last)
+{
+    if (s->plan.meter && s->connected_ms)
+        s->ops->meter(s->arg, octets_so_far(s), s->plan.file->size, clock_ms() - s->connected_ms,
+                      last);
+}
+
+static void say_failure(const struct msrp_outcome *o)
+{
+    if (o->code)
+        err_linef("MSRP", NULL, "%d %s: %s", o->code, o->reason, o->why);
+    else
+        err_line("MSRP", o->why, NULL);
+}
+
+static void failed(struct msrp_serve *s, const struct msrp_outcome *o)
+{
+    struct line_out line;
+    line_begin(&line, "msrp.failed", s->ops->sid(s->arg));
+    line_number(&line, "status", o->status);
+    if (o->code)
+        line_number(&line, "code", o->code);
+    if (o->reason[0])
+        line_free_text(&line, "reason", slice_of(o->reason));
+    line_number(&line, "octets", (int64_t)octets_so_far(s));
+    line_free_text(&line, "why", slice_of(o->why));
+    if (!s->quiet)
+        say_failure(o);
+    write_lesson(s);
+    (void)emit(s, &line, MSRP_LINE_FACT);
+    end(s, o->status);
+}
+
+/* Nobody has to wait for the BYE: it is the recipient who should not see the connection end before
+ * it. */
+static void on_afterwards(void *arg)
+{
+    end(arg, EX_OK);
+}
+
+static void transferred(struct msrp_serve *s, const struct msrp_outcome *o)
+{
+    struct line_out line;
+    struct msrp_progress p = msrp_session_progress(s->session);
+    int64_t now = clock_ms();
+    line_begin(&line, "msrp.transferred", s->ops->sid(s->arg));
+    line_number(&line, "octets", (int64_t)p.gone);
+    line_number(&line, "chunks", (int64_t)p.chunks);
+    line_number(&line, "ms", now - s->connected_ms);
+    line_text(&line, "report", o->report);
+    line_text(&line, "message-id", s->plan.cpim_message_id);
+    s->transferred = true;
+    if (emit(s, &line, MSRP_LINE_DURABLE) != 0) {
+        end(s, EX_IOERR);
+        return;
+    }
+    loop_at(s->plan.session.loop, &s->timer, now + AFTERWARDS_MS, on_afterwards, s);
+    msrp_serve_look(s);
+}
+
+static void on_done(void *arg, const struct msrp_outcome *o)
+{
+    struct msrp_serve *s = arg;
+    loop_cancel(s->plan.session.loop, &s->timer);
+    meter(s, true);
+    if (o->status == EX_OK)
+        transferred(s, o);
+    else
+        failed(s, o);
+}
+
+/* --- On the way. */
+
+static void progress_line(struct msrp_serve *s, int64_t now)
+{
+    struct line_out o;
+    uint64_t octets = octets_so_far(s);
+    bool file = now - s->last_file_ms >= FILE_MS;
+    uint64_t ms = (uint64_t)(now - s->last_pipe_ms);
+    line_begin(&o, "msrp.progress", s->ops->sid(s->arg));
+    line_number(&o, "octets", (int64_t)octets);
+    line_number(&o, "total", (int64_t)s->plan.file->size);
+    line_number(&o, "rate", (int64_t)((octets - s->last_octets) * 1000 / (ms ? ms : 1)));
+    s->last_pipe_ms = now;
+    s->last_octets = octets;
+    if (file)
+        s->last_file_ms = now;
+    (void)emit(s, &o, file ? MSRP_LINE_FACT : MSRP_LINE_PROGRESS);
+}
+
+static void on_timer(void *arg)
+{
+    struct msrp_serve *s = arg;
+    int64_t now = clock_ms();
+    meter(s, false);
+    if (now - s->last_pipe_ms >= PIPE_MS)
+        progress_line(s, now);
+    loop_at(s->plan.session.loop, &s->timer, now + (s->plan.meter ? METER_MS : PIPE_MS), on_timer,
+            s);
+}
+
+static void on_connected(void *arg, const char *peer, const char *local, const char *role)
+{
+    struct msrp_serve *s = arg;
+    struct line_out o;
+    int64_t now = clock_ms();
+    s->connected_ms = s->last_pipe_ms = s->last_file_ms = now;
+    line_begin(&o, "msrp.connected", s->ops->sid(s->arg));
+    line_text(&o, "peer", peer);
+    line_text(&o, "local", local);
+    line_text(&o, "role", role);
+    (void)emit(s, &o, MSRP_LINE_FACT);
+    loop_at(s->plan.session.loop, &s->timer, now + (s->plan.meter ? METER_MS : PIPE_MS), on_timer,
+            s);
+}
+
+static void on_received(void *arg, struct slice content_type, struct slice body)
+{
+    struct msrp_serve *s = arg;
+    s->ops->received(s->arg, content_type, body);
+}
+
+static const struct msrp_session_ops session_ops = {on_connected, on_received, on_done};
+
+/* --- The beginning. */
+
+/* Any address: the first IP version that works here. */
+static int listen_somewhere(struct msrp_serve *s, struct net_addr *bound)
+{
+    struct net_bind b = {.host = ""};
+    if (s->plan.listen && net_parse_bind(s->plan.listen, &b) != 0)
+        return EINVAL;
+    int err = msrp_session_listen(s->session, &b, AF_UNSPEC, bound);
+    if (err == EAFNOSUPPORT && !b.host[0])
+        err = msrp_session_listen(s->session, &b, AF_INET6, bound);
+    return err;
+}
+
+/* msrp://host:port/session;tcp, with a host that others reach. */
+static int make_path(struct msrp_serve *s, const struct net_addr *bound)
+{
+    char host[NET_TEXT_SIZE];
+    char id[SESSION_ID + 1];
+    const char *name = s->plan.advertise ? s->plan.advertise : host;
+    if (net_is_any(bound))
+        msrp_own_host(bound->ss.ss_family, host);
+    else
+        net_host_text(host, bound, false);
+    rand_token(id, SESSION_ID);
+    struct slice h = slice_of(name);
+    if (h.n > 2 && h.p[0] == '[' && h.p[h.n - 1] == ']')
+        h = (struct slice){h.p + 1, h.n - 2};
+    struct msrp_uri u = {.host = h,
+                         .has_port = true,
+                         .port = net_port(bound),
+                         .session = slice_of(id),
+                         .transport = SLICE("tcp")};
+    struct buf text = BUF_UP_TO(1024);
+    int err = msrp_uri_format(&text, &u);
+    if (!err)
+        err = msrp_session_name(s->session, text.p);
+    s->path = err ? NULL : mem_dup(text.p);
+    buf_free(&text);
+    return err;
+}
+
+static const char *setup_text(enum msrp_setup setup)
+{
+    static const char *const texts[] = {"passive", "actpass", "active"};
+    return texts[setup];
+}
+
+static int tell_listening(struct msrp_serve *s)
+{
+    struct line_out o;
+    char *types = strcmp(s->plan.wrapped_type, "message/imdn+xml") == 0
+                      ? mem_dup(s->plan.wrapped_type)
+                      : mem_format("%s message/imdn+xml", s->plan.wrapped_type);
+    line_begin(&o, "msrp.listening", s->ops->sid(s->arg));
+    line_text(&o, "path", s->path);
+    line_text(&o, "proto", "TCP/MSRP");
+    line_text(&o, "setup", setup_text(s->plan.session.setup));
+    line_number(&o, "size", (int64_t)s->plan.size);
+    line_number(&o, "octets", (int64_t)s->plan.file->size);
+    line_text(&o, "accept-types", "message/cpim");
+    line_text(&o, "wrapped-types", types);
+    line_text(&o, "cpim-from", s->plan.cpim_from);
+    line_text(&o, "message-id", s->plan.cpim_message_id);
+    free(types);
+    return emit(s, &o, MSRP_LINE_FACT);
+}
+
+static void cannot_listen(struct msrp_serve *s, int err)
+{
+    const char *what = s->plan.listen ? s->plan.listen : "listening for MSRP";
+    if (err == EADDRINUSE)
+        refuse(s, EX_OSERR, what, "the port is in use", "choose another --msrp-listen, or a range");
+    else if (err == EADDRNOTAVAIL || err == ENOENT)
+        refuse(s, EX_USAGE, what, "no address of this host", "choose another --msrp-listen");
+    else if (err == EACCES || err == EPERM)
+        refuse(s, EX_NOPERM, what, strerror(err), "choose another port");
+    else if (err == EINVAL)
+        refuse(s, EX_USAGE, what, "not ADDR[:PORT[-PORT]]", NULL);
+    else
+        refuse(s, EX_OSERR, what, strerror(err), NULL);
+}
+
+void msrp_serve_start(struct msrp_serve *s)
+{
+    struct net_addr bound;
+    int err = listen_somewhere(s, &bound);
+    if (err) {
+        cannot_listen(s, err);
+        return;
+    }
+    if (make_path(s, &bound) != 0) {
+        refuse(s, EX_USAGE, s->plan.advertise, "cannot stand in an MSRP URI",
+               "give a host name or an address to --msrp-advertise");
+        return;
+    }
+    err = tell_listening(s);
+    if (err == EMSGSIZE)
+        refuse(s, EX_USAGE, "the message's headers", "too long for an event line", NULL);
+    else if (err)
+        end(s, EX_IOERR);
+}
+
+/* --- The session file. */
+
+/* Why no more of the message is wanted; NULL: go on. */
+static const char *reason_to_stop(struct msrp_serve *s, struct journal *j, bool *quiet)
+{
+    *quiet = true;
+    if (s->ops->over(s->arg))
+        return "the attempt is over";
+    if (journal_has(j, "bye.request") || journal_has(j, "bye.sent"))
+        return "the session is being ended";
+    *quiet = false;
+    if (journal_has(j, "session.ended"))
+        return "the session ended before everything was confirmed";
+    return s->ops->invite_lost(s->arg) ? "nobody speaks SIP for this delivery any more" : NULL;
+}
+
+/* After the transfer: is there still a session whose connection has to be held? */
+static bool session_is_over(struct msrp_serve *s, struct journal *j)
+{
+    return journal_has(j, "session.ended") || journal_has(j, "bye.answered") ||
+           journal_has(j, "bye.failed") || s->ops->over(s->arg) || s->ops->invite_lost(s->arg);
+}
+
+static void invite_failed(struct msrp_serve *s, struct journal *j)
+{
+    int64_t status = journal_number(j, "invite.failed.status", EX_TEMPFAIL);
+    s->quiet = true;
+    msrp_session_stop(s->session, (int)status, "the invitation failed");
+}
+
+static void answered(struct msrp_serve *s, struct journal *j)
+{
+    const char *path = journal_get(j, "invite.answered.peer-path");
+    int64_t most = journal_number(j, "invite.answered.max-size", 0);
+    s->answered = true;
+    if (most > 0 && (uint64_t)most < s->plan.file->size) {
+        msrp_session_stop(s->session, EX_UNAVAILABLE,
+                          "the message is larger than the recipient's max-size");
+        return;
+    }
+    int err =
+        path ? msrp_session_answered(s->session, path, journal_get(j, "invite.answered.peer-setup"),
+                                     journal_get(j, "invite.answered.peer-address"))
+             : EINVAL;
+    if (err)
+        msrp_session_stop(s->session, EX_PROTOCOL, "the answer has no sound a=path");
+}
+
+void msrp_serve_look(struct msrp_serve *s)
+{
+    struct journal *j = s->ops->journal(s->arg);
+    if (s->ended)
+        return;
+    if (s->transferred) {
+        if (session_is_over(s, j))
+            end(s, EX_OK);
+        return;
+    }
+    if (journal_has(j, "invite.failed")) {
+        invite_failed(s, j);
+        return;
+    }
+    if (!s->answered && journal_has(j, "invite.answered"))
+        answered(s, j);
+    bool quiet;
+    const char *why = reason_to_stop(s, j, &quiet);
+    if (why && !s->ended && !s->transferred) {
+        s->quiet = s->quiet || quiet;
+        msrp_session_stop(s->session, EX_TEMPFAIL, why);
+    }
+}
+
+void msrp_serve_stop(struct msrp_serve *s, int signal)
+{
+    if (s->transferred) {
+        end(s, EX_OK);
+        return;
+    }
+    s->quiet = true;
+    msrp_session_stop(s->session, 128 + signal, "signal");
+}

@@ -1,0 +1,325 @@
+/* The session: bound or not, the verdict, the times. */
+#include "msrp/session_int.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define TICK_MS      1000 /* how exactly "taken by the peer's TCP" is known */
+#define STOP_WAIT_MS 1000
+
+struct msrp_session *msrp_session_new(const struct msrp_session_plan *plan,
+                                      const struct msrp_session_ops *ops, void *arg)
+{
+    struct msrp_session *s = mem_new(sizeof(*s));
+    s->plan = *plan;
+    s->ops = ops;
+    s->arg = arg;
+    s->listener.fd = -1;
+    return s;
+}
+
+static void close_listener(struct msrp_session *s)
+{
+    if (s->listener.fd < 0)
+        return;
+    loop_unwatch(s->plan.loop, &s->listener);
+    loop_cancel(s->plan.loop, &s->listen_timer);
+    (void)close(s->listener.fd);
+    s->listener.fd = -1;
+}
+
+static void cancel_waits(struct msrp_session *s)
+{
+    loop_cancel(s->plan.loop, &s->accept_timer);
+    loop_cancel(s->plan.loop, &s->dial_timer);
+    loop_cancel(s->plan.loop, &s->speak_timer);
+}
+
+void msrp_session_free(struct msrp_session *s)
+{
+    if (!s)
+        return;
+    close_listener(s);
+    cancel_waits(s);
+    loop_cancel(s->plan.loop, &s->tick);
+    loop_cancel(s->plan.loop, &s->stop_timer);
+    for (size_t i = 0; i < MSRP_LINKS; i++)
+        msrp_link_drop(&s->links[i]);
+    msrp_sender_free(s->sender);
+    free(s->own_path);
+    free(s->peer_path);
+    free(s);
+}
+
+int msrp_session_name(struct msrp_session *s, const char *path)
+{
+    free(s->own_path);
+    s->own_path = mem_dup(path);
+    return msrp_uri_parse(slice_of(s->own_path), &s->own);
+}
+
+/* --- Listening. */
+
+static void on_listener(void *arg, uint32_t events);
+
+static void listen_again(void *arg)
+{
+    struct msrp_session *s = arg;
+    if (loop_watch(s->plan.loop, &s->listener, s->listener.fd, EPOLLIN, on_listener, s) != 0)
+        loop_at(s->plan.loop, &s->listen_timer, clock_ms() + TICK_MS, listen_again, s);
+}
+
+static void on_listener(void *arg, uint32_t events)
+{
+    struct msrp_session *s = arg;
+    struct net_addr peer;
+    int fd;
+    (void)events;
+    int err = net_accept(s->listener.fd, &fd, &peer);
+    if (err == EAGAIN)
+        return;
+    if (err) { /* no descriptors: whoever waits will not be told again before some are free */
+        loop_unwatch(s->plan.loop, &s->listener);
+        loop_at(s->plan.loop, &s->listen_timer, clock_ms() + TICK_MS, listen_again, s);
+        return;
+    }
+    struct link *l = msrp_link_add(s, LINK_SILENT);
+    if (!l) {
+        (void)close(fd);
+        return;
+    }
+    l->conn = msrp_conn_take(s->plan.loop, fd, &peer, &msrp_link_ops, l);
+}
+
+int msrp_session_listen(struct msrp_session *s, const struct net_bind *b, int family,
+                        struct net_addr *bound)
+{
+    int fd;
+    int err = net_open(SOCK_STREAM, b, family, true, &fd, bound);
+    if (err)
+        return err;
+    s->listener.fd = fd;
+    return loop_watch(s->plan.loop, &s->listener, fd, EPOLLIN, on_listener, s);
+}
+
+/* --- The verdict. */
+
+void msrp_session_finish(struct msrp_session *s, const struct msrp_outcome *o)
+{
+    if (s->done)
+        return;
+    s->done = true;
+    cancel_waits(s);
+    loop_cancel(s->plan.loop, &s->tick);
+    loop_cancel(s->plan.loop, &s->stop_timer);
+    s->ops->done(s->arg, o);
+}
+
+void msrp_session_fail(struct msrp_session *s, int status, const char *why)
+{
+    struct msrp_outcome o = {.status = status, .why = why, .report = "none"};
+    if (!s->sender) {
+        msrp_session_finish(s, &o);
+        return;
+    }
+    msrp_sender_give_up(s->sender, status, why);
+    msrp_session_look(s);
+}
+
+static void on_tick(void *arg);
+
+void msrp_session_look(struct msrp_session *s)
+{
+    if (s->done || !s->sender)
+        return;
+    if (s->stopping && !msrp_sender_waits(s->sender))
+        msrp_sender_give_up(s->sender, s->stop_status, s->stop_why);
+    const struct msrp_outcome *o = msrp_sender_outcome(s->sender);
+    if (o) {
+        msrp_session_finish(s, o);
+        return;
+    }
+    int64_t due = msrp_sender_due(s->sender);
+    int64_t tick = clock_ms() + TICK_MS;
+    if (s->tick.place == 0 || due < s->tick.due)
+        loop_at(s->plan.loop, &s->tick, due < tick ? due : tick, on_tick, s);
+}
+
+/* What the peer's TCP took starts the chunks' times; when it takes nothing it has stalled. */
+static void look_at_stream(struct msrp_session *s, int64_t now)
+{
+    uint64_t taken = msrp_conn_taken(s->bound->conn);
+    bool moving = taken != s->taken || taken == msrp_conn_written(s->bound->conn);
+    s->taken = taken;
+    if (moving)
+        s->taken_since = now;
+    msrp_sender_taken(s->sender, now, taken);
+    if (now - s->taken_since >= s->plan.stall_timeout_ms)
+        msrp_sender_fail(s->sender, EX_TEMPFAIL, "the recipient takes no more octets");
+}
+
+static void on_tick(void *arg)
+{
+    struct msrp_session *s = arg;
+    int64_t now = clock_ms();
+    if (s->bound)
+        look_at_stream(s, now);
+    msrp_sender_time(s->sender, now);
+    if (s->bound)
+        msrp_conn_pump(s->bound->conn);
+    msrp_session_look(s);
+}
+
+/* --- Bound. */
+
+void msrp_session_bind(struct msrp_session *s, struct link *l, const char *role)
+{
+    char peer[NET_TEXT_SIZE];
+    char local[NET_TEXT_SIZE];
+    l->state = LINK_BOUND;
+    s->bound = l;
+    cancel_waits(s);
+    msrp_links_close_others(s);
+    net_addr_text(peer, msrp_conn_peer(l->conn));
+    msrp_conn_local(l->conn, local);
+    s->ops->connected(s->arg, peer, local, role);
+    s->plan.sending.to_path = slice_of(s->peer_path);
+    s->plan.sending.from_path = slice_of(s->own_path);
+    s->sender = msrp_sender_new(&s->plan.sending);
+    s->taken_since = clock_ms();
+    if (s->stopping)
+        msrp_sender_stop(s->sender);
+    msrp_conn_send(l->conn, s->sender, s->plan.file);
+    msrp_session_look(s);
+}
+
+/* The bound connection is gone. What was not confirmed is lost, and an error is no good end where
+ * answers were not asked for. */
+void msrp_session_lost(struct msrp_session *s, int error)
+{
+    static const char why[] = "the connection was lost before everything was confirmed";
+    struct msrp_progress p = msrp_sender_progress(s->sender);
+    s->bound = NULL;
+    if (s->done)
+        return;
+    if (p.confirmed < p.gone && !s->stopping)
+        s->lesson = p.window / 4 > MSRP_CHUNK_START ? p.window / 4 : MSRP_CHUNK_START;
+    if (error && s->plan.sending.failure_report != MSRP_FAILURE_YES)
+        msrp_sender_fail(s->sender, EX_TEMPFAIL, why);
+    else
+        msrp_sender_give_up(s->sender, EX_TEMPFAIL, why);
+    msrp_session_look(s);
+}
+
+/* --- From outside. */
+
+static void on_accept_timeout(void *arg)
+{
+    struct msrp_session *s = arg;
+    msrp_session_fail(s, EX_TEMPFAIL,
+                      s->dial_error ? s->dial_error : "no connection of the recipient in time");
+}
+
+static void on_speak_first(void *arg)
+{
+    struct msrp_session *s = arg;
+    struct link *silent = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < MSRP_LINKS; i++) {
+        if (s->links[i].state == LINK_SILENT && !s->links[i].spoke) {
+            silent = &s->links[i];
+            n++;
+        }
+    }
+    for (size_t i = 0; n == 1 && i < s->n_targets; i++) {
+        if (net_same_host(&s->targets[i], msrp_conn_peer(silent->conn))) {
+            msrp_session_bind(s, silent, "passive");
+            return;
+        }
+    }
+    loop_at(s->plan.loop, &s->speak_timer, clock_ms() + s->plan.speak_first_ms, on_speak_first, s);
+}
+
+/* Who connects, by what was offered and answered (RFC 6135 4.2, RFC 4975 5.4). Without an a=setup
+ * the peer may be of either kind. */
+static void begin_connecting(struct msrp_session *s, const char *setup)
+{
+    if (s->plan.setup == MSRP_ACTIVE) {
+        s->only_dialled = true;
+        msrp_dial_next(s);
+    } else if (setup && strcmp(setup, "passive") == 0) {
+        s->only_dialled = true;
+        msrp_dial_next(s);
+    } else if (!setup || strcmp(setup, "active") != 0) {
+        msrp_dial_later(s, s->plan.dial_after_ms);
+    }
+}
+
+int msrp_session_answered(struct msrp_session *s, const char *path, const char *setup,
+                          const char *address)
+{
+    if (s->answered || s->done)
+        return 0;
+    if (msrp_path_check(slice_of(path)) != 0)
+        return EINVAL;
+    int64_t now = clock_ms();
+    s->answered = true;
+    s->peer_path = mem_dup(path);
+    s->dial_error = NULL;
+    int err = msrp_dial_learn(s, address);
+    if (err)
+        err_step("the answer's path names no address that could be dialled");
+    loop_at(s->plan.loop, &s->accept_timer, now + s->plan.accept_timeout_ms, on_accept_timeout, s);
+    msrp_links_choose(s);
+    if (s->bound || s->done)
+        return 0;
+    if (s->plan.speak_first_ms)
+        loop_at(s->plan.loop, &s->speak_timer, now + s->plan.speak_first_ms, on_speak_first, s);
+    begin_connecting(s, setup);
+    return 0;
+}
+
+static void on_stop_timeout(void *arg)
+{
+    struct msrp_session *s = arg;
+    msrp_session_fail(s, s->stop_status, s->stop_why);
+}
+
+void msrp_session_stop(struct msrp_session *s, int status, const char *why)
+{
+    if (s->done || s->stopping)
+        return;
+    s->stopping = true;
+    s->stop_status = status;
+    s->stop_why = why;
+    cancel_waits(s);
+    if (!s->sender) {
+        msrp_session_fail(s, status, why);
+        return;
+    }
+    msrp_sender_stop(s->sender);
+    loop_at(s->plan.loop, &s->stop_timer, clock_ms() + STOP_WAIT_MS, on_stop_timeout, s);
+    if (s->bound) {
+        msrp_conn_pump(s->bound->conn);
+        if (s->bound)
+            msrp_sender_taken(s->sender, clock_ms(), msrp_conn_taken(s->bound->conn));
+    }
+    msrp_session_look(s);
+}
+
+struct msrp_progress msrp_session_progress(const struct msrp_session *s)
+{
+    return s->sender ? msrp_sender_progress(s->sender) : (struct msrp_progress){0, 0, 0, 0};
+}
+
+uint64_t msrp_session_lesson(const struct msrp_session *s)
+{
+    return s->lesson;
+}

@@ -1,0 +1,67 @@
+/* The media side of one delivery: who connects, which connection is the session's, what the peer
+ * sends, and the message on its way. Knows sockets by conn.h only, and no journal.
+ *
+ * The recipient's connections may come before the answer; they are answered and held, and the
+ * answer chooses. No octet of the message leaves on a connection that somebody else opened before
+ * the session id was presented on it (RFC 4975 5.4), but for speak_first_ms. */
+#ifndef MSRP_SESSION_H
+#define MSRP_SESSION_H
+
+#include "base/loop.h"
+#include "base/net.h"
+#include "msrp/send.h"
+
+#define MSRP_LINKS        16                  /* connections at once; the oldest silent one goes */
+#define MSRP_INCOMING_MAX ((size_t)64 * 1024) /* of one message from the peer: IMDNs are small */
+
+enum msrp_setup { MSRP_PASSIVE, MSRP_ACTPASS, MSRP_ACTIVE };
+
+struct msrp_session_plan {
+    struct loop *loop;
+    enum msrp_setup setup; /* what we offer */
+    int64_t accept_timeout_ms;
+    int64_t stall_timeout_ms;
+    int64_t dial_after_ms;
+    int64_t speak_first_ms; /* 0: never */
+    int file;
+    struct msrp_sending sending; /* paths are filled in here */
+};
+
+struct msrp_session_ops {
+    /* The session is bound, and the message begins. */
+    void (*connected)(void *arg, const char *peer, const char *local, const char *role);
+    /* A whole message of the peer. */
+    void (*received)(void *arg, struct slice content_type, struct slice body);
+    /* Once: the verdict. The session goes on answering until it is freed. */
+    void (*done)(void *arg, const struct msrp_outcome *o);
+};
+
+struct msrp_session;
+struct msrp_session *msrp_session_new(const struct msrp_session_plan *plan,
+                                      const struct msrp_session_ops *ops, void *arg);
+void msrp_session_free(struct msrp_session *s);
+
+/* Listens. *bound tells where. Errors as net_open. */
+int msrp_session_listen(struct msrp_session *s, const struct net_bind *b, int family,
+                        struct net_addr *bound);
+
+/* Our own path (one URI), once it is known; copied. 0 or EINVAL. */
+int msrp_session_name(struct msrp_session *s, const char *path);
+
+/* The answer came. `path` is the whole a=path; `setup` the a=setup or NULL; `address` host:port of
+ * c= and m=, or NULL: it is dialled too where the path's does not answer. EINVAL: the path is no
+ * path. Harmless when called again. */
+int msrp_session_answered(struct msrp_session *s, const char *path, const char *setup,
+                          const char *address);
+
+/* No new chunks, "#" for the one under way; answers are waited for until none is due, but not for
+ * longer than a second. Then `done`: transferred if everything is confirmed, else this. */
+void msrp_session_stop(struct msrp_session *s, int status, const char *why);
+
+struct msrp_progress msrp_session_progress(const struct msrp_session *s);
+
+/* Did the peer drop the connection while octets were unanswered? Then the next attempt should keep
+ * to this window; else 0. */
+uint64_t msrp_session_lesson(const struct msrp_session *s);
+
+#endif

@@ -1,0 +1,85 @@
+/* What the files of a session share. */
+#ifndef MSRP_SESSION_INT_H
+#define MSRP_SESSION_INT_H
+
+#include "msrp/conn.h"
+#include "msrp/session.h"
+
+enum link_state {
+    LINK_FREE,
+    LINK_DIALLING,
+    LINK_SILENT,    /* nothing that names the session came yet */
+    LINK_PRESENTED, /* the session id was presented; the answer will choose */
+    LINK_BOUND,     /* the session's */
+    LINK_LEAVING,   /* refused */
+};
+
+struct link {
+    struct msrp_session *session;
+    enum link_state state;
+    struct msrp_conn *conn;
+    char *from_path; /* of the first request */
+    int64_t since;   /* clock_ms */
+    bool spoke;      /* octets came */
+    int code;        /* the answer to the request that is coming in */
+    const char *why; /* its comment */
+    bool refuse;     /* close after that answer */
+    struct msrp_receipt receipt;
+    struct buf body;
+};
+
+struct msrp_session {
+    struct msrp_session_plan plan;
+    const struct msrp_session_ops *ops;
+    void *arg;
+    char *own_path;
+    struct msrp_uri own;
+
+    struct loop_fd listener;
+    struct loop_timer listen_timer;
+    struct link links[MSRP_LINKS];
+    struct link *bound;
+
+    bool answered;
+    char *peer_path;
+    struct net_addr targets[8]; /* what may be dialled, in this order */
+    size_t n_targets;
+    size_t next_target;
+    bool only_dialled; /* the peer will not connect */
+    const char *dial_error;
+    struct loop_timer accept_timer;
+    struct loop_timer dial_timer;
+    struct loop_timer speak_timer;
+    struct loop_timer tick; /* of the bound connection */
+
+    struct msrp_sender *sender;
+    uint64_t taken;      /* stream position, when last looked at */
+    int64_t taken_since; /* when it last moved, or nothing was on its way */
+    uint64_t lesson;
+    bool stopping;
+    int stop_status;
+    const char *stop_why;
+    struct loop_timer stop_timer;
+    bool done;
+};
+
+/* session.c */
+void msrp_session_finish(struct msrp_session *s, const struct msrp_outcome *o);
+void msrp_session_fail(struct msrp_session *s, int status, const char *why);
+void msrp_session_bind(struct msrp_session *s, struct link *l, const char *role);
+void msrp_session_look(struct msrp_session *s); /* is there a verdict? */
+void msrp_session_lost(struct msrp_session *s, int error);
+
+/* links.c: connections, before and after one of them is the session's. */
+struct link *msrp_link_add(struct msrp_session *s, enum link_state state);
+void msrp_link_drop(struct link *l);
+void msrp_links_choose(struct msrp_session *s); /* the answer is there: binds, refuses */
+void msrp_links_close_others(struct msrp_session *s);
+extern const struct msrp_conn_ops msrp_link_ops;
+
+/* dial.c: connections that we open. */
+int msrp_dial_learn(struct msrp_session *s, const char *address);
+void msrp_dial_later(struct msrp_session *s, int64_t ms);
+void msrp_dial_next(void *session);
+
+#endif
