@@ -1,0 +1,193 @@
+#!/usr/bin/env bats
+# The three ways of use: one program, a pipeline, each stage alone; and the odd places they run in.
+load helper
+
+pipeline() { # in dash, as a person would type it; its status is the last stage's
+  timeout "$GUARD" dash -c '
+    cpm-invite -s s --from "$1" --to "$2" | cpm-msrp-serve -s s "$3" | cpm-bye -s s' \
+    sh "$ALICE" "$BOB" "${1:-m.cpim}" 2>err
+}
+
+@test "cpm-deliver m.cpim" {
+  start_sink
+  make_message 100000
+  run -0 --separate-stderr timeout $GUARD cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim
+  [ -z "$stderr" ]
+  stop_sink
+  assert_stored 1
+  sink_saw 'sink.bye'
+  ! grep sink.error sink.log
+}
+
+@test "cpm-deliver composes a photo first" {
+  start_sink
+  head -c 5000 /dev/urandom >photo.jpg
+  run -0 timeout $GUARD cpm-deliver --from "$ALICE" --to "$BOB" --type image/jpeg photo.jpg
+  stop_sink
+  tail -c 5000 store/* | cmp - photo.jpg
+}
+
+@test "the transcript on stdout is the attempt in the file" {
+  start_sink
+  make_message 1000
+  timeout $GUARD cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim >out
+  sed '/ entry /d' s | sort >a
+  sed '/ entry /d; / msrp.progress /d' out | sort >b
+  diff a b
+}
+
+@test "a pipeline in dash" {
+  start_sink
+  make_message 100000
+  pipeline >out
+  [ ! -s err ]
+  stop_sink
+  assert_stored 1
+  grep -q ' outcome .*status=0' out
+}
+
+@test "a pipeline's status is the verdict: 486 is 75, 404 is 69" {
+  start_sink --behave 1:invite=486 --behave 2:invite=404
+  make_message 100
+  run pipeline
+  assert_status "$status" 75
+  rm s
+  run pipeline
+  assert_status "$status" 69
+}
+
+one_stage() { # name, status file; the stage alone, with only the session file
+  case $1 in
+    i) cpm-invite -s s --alone --from "$ALICE" --to "$BOB" ;;
+    s) cpm-msrp-serve -s s --alone m.cpim ;;
+    b) cpm-bye -s s --alone ;;
+  esac </dev/null >>"$1.out" 2>>"$1.err" 3>&- &
+  eval "PID_$1=$!"
+}
+
+attempt_in_order() { # three letters; sets I S B to the statuses
+  local stage
+  for stage in $1; do
+    one_stage "$stage"
+    # The next one only when this one has its byte or line: so the order is real.
+    cpm-session wait s attempt.start --timeout 0.2 2>/dev/null || true
+  done
+  I=0 S=0 B=0
+  wait "$PID_i" || I=$?
+  wait "$PID_s" || S=$?
+  wait "$PID_b" || B=$?
+}
+
+six_orders() {
+  start_sink --behave 1:invite=486
+  make_message 3000
+  attempt_in_order "$1"
+  echo "first: $I $S $B"
+  [ "$B" -eq 75 ] && [ "$I" -eq 75 ]
+  attempt_in_order "$1"
+  echo "second: $I $S $B"
+  cat ./*.err s
+  [ "$I" -eq 0 ] && [ "$S" -eq 0 ] && [ "$B" -eq 0 ]
+  attempt_in_order "$1"
+  echo "third: $I $S $B"
+  [ "$I" -eq 64 ] && [ "$S" -eq 64 ] && [ "$B" -eq 64 ]
+  stop_sink
+  assert_stored 1
+}
+
+@test "each stage alone: invite, serve, bye" { six_orders "i s b"; }
+@test "each stage alone: invite, bye, serve" { six_orders "i b s"; }
+@test "each stage alone: serve, invite, bye" { six_orders "s i b"; }
+@test "each stage alone: serve, bye, invite" { six_orders "s b i"; }
+@test "each stage alone: bye, invite, serve" { six_orders "b i s"; }
+@test "each stage alone: bye, serve, invite" { six_orders "b s i"; }
+
+@test "a single stage whose stdin is somebody's ended pipe says what to do" {
+  make_message 10
+  : | { run -75 timeout $GUARD cpm-bye -s s; [[ $output == *--alone* ]]; }
+}
+
+@test "with /dev/null at stdin" {
+  start_sink
+  make_message 10
+  timeout $GUARD cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim </dev/null
+  rm s
+  pipeline </dev/null
+}
+
+@test "with a pipe at end of file at stdin, as cron gives it" {
+  start_sink
+  make_message 10
+  : | timeout $GUARD cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim
+  rm s
+  : | pipeline
+}
+
+@test "in a while read loop each line is still the loop's" {
+  start_sink
+  make_message 10
+  printf '%s\n' a b c >list
+  while read -r name; do
+    timeout $GUARD cpm-deliver -s "$name" --from "$ALICE" --to "$BOB" m.cpim
+    echo "$name" >>done
+  done <list
+  cmp list done
+  stop_sink
+  [ "$(find store -type f | wc -l)" -eq 3 ]
+}
+
+@test "a reader that does not read does not hold up a delivery" {
+  start_sink
+  make_message 100000
+  mkfifo unread
+  exec 8<>unread
+  # Fill the pipe, so that not even the first line fits.
+  timeout 1 dd if=/dev/zero of=unread bs=4096 oflag=nonblock 2>/dev/null || true
+  run -0 timeout $GUARD dash -c '
+    cpm-invite -s s --from "$1" --to "$2" | cpm-msrp-serve -s s m.cpim | cpm-bye -s s >unread' \
+    sh "$ALICE" "$BOB"
+  [[ $output == *"too slow"* ]]
+  exec 8>&-
+  stop_sink
+  assert_stored 1
+}
+
+@test "a reader that leaves at once does not end a delivery" {
+  start_sink
+  make_message 100000
+  timeout $GUARD cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim | head -1
+  stop_sink
+  assert_stored 1
+  grep -q ' outcome .*status=0' s
+}
+
+@test "a second delivery of the same message is 0, of another one 64" {
+  start_sink
+  make_message 10
+  timeout $GUARD cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim
+  timeout $GUARD cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim
+  make_message 10 other.cpim
+  run -64 timeout $GUARD cpm-deliver -s s --from "$ALICE" --to "$BOB" other.cpim
+  stop_sink
+  assert_stored 1
+}
+
+@test "--dry-run prints a pipeline that works when pasted into dash and bash" {
+  start_sink
+  local odd="-a b'c\"d\$e
+f"
+  mkdir -- "$odd"
+  make_message 1000
+  cp m.cpim "./$odd/-m x.cpim"
+  for shell in dash bash; do
+    cpm-deliver --dry-run -s "./$odd/$shell \$s" --from "$ALICE" --to "$BOB" -- "./$odd/-m x.cpim" >script
+    timeout $GUARD $shell script
+  done
+  (
+    cd -- "./$odd"
+    cpm-deliver --dry-run -s=s --from "$ALICE" --to "$BOB" -- "-m x.cpim" >script
+    timeout $GUARD dash script
+  )
+  stop_sink
+  assert_stored 3
+}
