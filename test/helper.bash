@@ -5,6 +5,7 @@ CPM_BIN=${CPM_BIN:-$(cd "$BATS_TEST_DIRNAME/.." && pwd)/build/bin}
 PATH=$CPM_BIN:$PATH
 export PATH
 unset CPM_CONFIG XDG_CONFIG_HOME
+export CPM_MSRP_LISTEN=127.0.0.1 # nothing of a test leaves the loopback
 ALICE=sip:alice@example.com
 GUARD=60
 
