@@ -1,0 +1,62 @@
+#include "sip/stack_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+const char *sip_transport_name(enum sip_transport t)
+{
+    static const char *const names[] = {"udp", "tcp", "tls"};
+    return names[t];
+}
+
+const char *sip_via_name(enum sip_transport t)
+{
+    static const char *const names[] = {"UDP", "TCP", "TLS"};
+    return names[t];
+}
+
+int sip_stack_listen(struct sip_stack *s, enum sip_transport t, const struct net_bind *b,
+                     int family, bool reuse, struct net_addr *bound)
+{
+    if (t == SIP_UDP)
+        return udp_listen(s, b, family, reuse, bound);
+    return stream_listen(s, t, b, family, reuse, bound);
+}
+
+int sip_local(const struct sip_stack *s, const struct sip_hop *hop, struct net_addr *local)
+{
+    const struct net_addr *bound =
+        hop->transport == SIP_UDP ? udp_bound(s, hop) : stream_bound(s, hop);
+    if (!bound)
+        return EADDRNOTAVAIL;
+    *local = *bound;
+    if (!net_is_any(bound))
+        return 0;
+    int err = net_local_toward(&hop->addr, local);
+    net_set_port(local, net_port(bound));
+    return err;
+}
+
+int transp_send_text(struct sip_stack *s, struct sip_hop *hop, struct slice text)
+{
+    trace_wire(true, hop, text);
+    return hop->transport == SIP_UDP ? udp_send(s, hop, text) : stream_send(s, hop, text);
+}
+
+int transp_send(struct sip_stack *s, struct sip_hop *hop, osip_message_t *m)
+{
+    char *text;
+    size_t n;
+    int err = message_text(m, &text, &n);
+    if (err)
+        return err;
+    err = transp_send_text(s, hop, (struct slice){text, n});
+    free(text);
+    return err;
+}
+
+void transp_free(struct sip_stack *s)
+{
+    udp_free(s);
+    stream_free(s);
+}

@@ -1,0 +1,406 @@
+#include "base/clock.h"
+#include "base/mem.h"
+#include "sip/fence.h"
+#include "sip/stack_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define OUT_MAX         (1024 * 1024)
+#define READS_A_TURN    16
+#define ACCEPTS_A_TURN  64
+#define ACCEPT_PAUSE_MS 200
+#define CONNECTIONS_MAX 65536
+
+struct stream_listener {
+    struct stream_listener *next;
+    struct sip_stack *stack;
+    enum sip_transport transport;
+    int fd;
+    struct net_addr bound;
+    struct loop_fd watch;
+    struct loop_timer pause; /* no descriptors left: listens again later */
+};
+
+struct conn {
+    struct sip_stack *stack;
+    struct conn *next_dead;
+    uint64_t id;
+    size_t slot;
+    struct sip_hop peer;
+    int fd;
+    bool connecting, dead;
+    struct loop_fd watch;
+    struct loop_timer limit; /* to connect, or for the rest of a message */
+    struct buf in, out;
+};
+
+/* --- Their table: the low half of an id is the place, the high half tells old from new. */
+
+static struct conn *find_id(const struct sip_stack *s, uint64_t id)
+{
+    size_t place = (size_t)(id & UINT32_MAX);
+    struct conn *c = place > 0 && place <= s->conns ? s->conn[place - 1] : NULL;
+    return c && c->id == id ? c : NULL;
+}
+
+static struct conn *find_peer(const struct sip_stack *s, const struct sip_hop *hop)
+{
+    for (size_t i = 0; i < s->conns; i++) {
+        struct conn *c = s->conn[i];
+        if (c && c->peer.transport == hop->transport && net_same_host(&c->peer.addr, &hop->addr) &&
+            net_port(&c->peer.addr) == net_port(&hop->addr))
+            return c;
+    }
+    return NULL;
+}
+
+static int take_slot(struct conn *c)
+{
+    struct sip_stack *s = c->stack;
+    size_t i = 0;
+    while (i < s->conns && s->conn[i])
+        i++;
+    if (i == CONNECTIONS_MAX)
+        return EMFILE;
+    if (i == s->conns) {
+        size_t more = s->conns ? s->conns * 2 : 8;
+        s->conn = mem_grow(s->conn, more, sizeof(struct conn *));
+        memset(s->conn + s->conns, 0, (more - s->conns) * sizeof(struct conn *));
+        s->conns = more;
+    }
+    s->conn[i] = c;
+    c->slot = i;
+    c->id = (++s->serial << 32) | (i + 1);
+    c->peer.connection = c->id;
+    return 0;
+}
+
+/* --- The end of one. */
+
+static void drop(struct conn *c)
+{
+    struct sip_stack *s = c->stack;
+    c->dead = true;
+    loop_unwatch(s->loop, &c->watch);
+    loop_cancel(s->loop, &c->limit);
+    (void)close(c->fd);
+    s->conn[c->slot] = NULL;
+    c->next_dead = s->dead_conn;
+    s->dead_conn = c;
+    stack_reap(s);
+}
+
+static void fail(struct conn *c, int error)
+{
+    if (c->dead)
+        return;
+    drop(c);
+    trans_fail_connection(c->stack, c->id, error);
+}
+
+void stream_reap(struct sip_stack *s)
+{
+    while (s->dead_conn) {
+        struct conn *c = s->dead_conn;
+        s->dead_conn = c->next_dead;
+        buf_free(&c->in);
+        buf_free(&c->out);
+        free(c);
+    }
+}
+
+/* RFC 3261 has no timer for this; what a request may take is a good measure. It runs from the
+ * first octet and is not moved by the next. */
+static void on_limit(void *arg)
+{
+    struct conn *c = arg;
+    stack_enter(c->stack);
+    struct sip_stack *s = c->stack;
+    fail(c, ETIMEDOUT);
+    stack_leave(s);
+}
+
+static void set_limit(struct conn *c)
+{
+    if (c->limit.place == 0)
+        loop_at(c->stack->loop, &c->limit, clock_ms() + 64 * c->stack->timers.t1, on_limit, c);
+}
+
+/* --- Reading. */
+
+static void skip_keepalives(struct conn *c)
+{
+    size_t n = 0;
+    while (n < c->in.n && (c->in.p[n] == '\r' || c->in.p[n] == '\n'))
+        n++;
+    if (n > 0)
+        buf_drop(&c->in, n);
+}
+
+/* The end of such a message is not known, so what follows it cannot be read. */
+static void refuse_and_close(struct conn *c, size_t head)
+{
+    if (head > 0)
+        stack_message(c->stack, (struct slice){c->in.p, head}, &c->peer);
+    if (!c->dead)
+        fail(c, EBADMSG);
+}
+
+static void take_messages(struct conn *c)
+{
+    while (!c->dead && !c->stack->doomed) {
+        size_t whole;
+        skip_keepalives(c);
+        int err = c->in.n > 0 ? fence_frame(buf_slice(&c->in), &whole) : EAGAIN;
+        if (err == EBADMSG)
+            refuse_and_close(c, whole);
+        if (err)
+            break;
+        stack_message(c->stack, (struct slice){c->in.p, whole}, &c->peer);
+        buf_drop(&c->in, whole);
+        loop_cancel(c->stack->loop, &c->limit);
+    }
+    if (c->dead)
+        return;
+    if (c->in.n > 0)
+        set_limit(c);
+    else
+        loop_cancel(c->stack->loop, &c->limit);
+}
+
+/* 0, EAGAIN, ECONNRESET at the end of the stream, or what happened. */
+static int read_some(struct conn *c)
+{
+    size_t room;
+    char *p = buf_room(&c->in, SIP_MESSAGE_MAX, &room);
+    ssize_t n = recv(c->fd, p, room, 0);
+    if (n < 0)
+        return errno == EINTR ? 0 : errno;
+    if (n == 0)
+        return ECONNRESET;
+    buf_wrote(&c->in, (size_t)n);
+    return 0;
+}
+
+static void read_all(struct conn *c)
+{
+    for (int i = 0; i < READS_A_TURN && !c->dead && !c->stack->doomed; i++) {
+        int err = read_some(c);
+        if (err == EAGAIN)
+            break;
+        if (err)
+            fail(c, err);
+        else
+            take_messages(c);
+    }
+}
+
+/* --- Writing. */
+
+static void on_conn(void *arg, uint32_t events);
+
+static int watch(struct conn *c)
+{
+    uint32_t events = EPOLLIN | (c->connecting || c->out.n > 0 ? EPOLLOUT : 0);
+    return loop_watch(c->stack->loop, &c->watch, c->fd, events, on_conn, c);
+}
+
+static int flush(struct conn *c)
+{
+    while (c->out.n > 0) {
+        ssize_t n = send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL);
+        if (n < 0 && errno == EAGAIN)
+            break;
+        if (n < 0 && errno != EINTR)
+            return errno;
+        if (n > 0)
+            buf_drop(&c->out, (size_t)n);
+    }
+    return watch(c);
+}
+
+static int write_text(struct conn *c, struct slice text)
+{
+    if (buf_add_slice(&c->out, text) != 0)
+        return ENOBUFS; /* the peer does not read */
+    return c->connecting ? 0 : flush(c);
+}
+
+static void after_connect(struct conn *c)
+{
+    int err = net_connected(c->fd);
+    c->connecting = false;
+    loop_cancel(c->stack->loop, &c->limit);
+    if (!err)
+        err = flush(c);
+    if (err)
+        fail(c, err);
+}
+
+static void on_conn(void *arg, uint32_t events)
+{
+    struct conn *c = arg;
+    struct sip_stack *s = c->stack;
+    int err = 0;
+    stack_enter(s);
+    if (c->connecting)
+        after_connect(c);
+    else if (events & EPOLLOUT)
+        err = flush(c);
+    if (err)
+        fail(c, err);
+    if (!c->dead && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+        read_all(c);
+    stack_leave(s);
+}
+
+/* --- Opening. */
+
+static int conn_new(struct sip_stack *s, enum sip_transport t, int fd, const struct net_addr *peer,
+                    bool connecting, struct conn **out)
+{
+    struct conn *c = mem_new(sizeof *c);
+    c->stack = s;
+    c->fd = fd;
+    c->connecting = connecting;
+    c->peer = (struct sip_hop){.transport = t, .addr = *peer};
+    c->in = BUF_UP_TO(SIP_MESSAGE_MAX);
+    c->out = BUF_UP_TO(OUT_MAX);
+    int err = take_slot(c);
+    if (err) {
+        (void)close(fd);
+        free(c);
+        return err;
+    }
+    net_tune_stream(fd, "");
+    err = watch(c);
+    if (err) {
+        drop(c);
+        return err;
+    }
+    if (connecting)
+        set_limit(c);
+    *out = c;
+    return 0;
+}
+
+static int connect_to(struct sip_stack *s, const struct sip_hop *hop, struct conn **c)
+{
+    int fd;
+    if (hop->transport != SIP_TCP)
+        return EPROTONOSUPPORT;
+    int err = net_connect(&hop->addr, &fd);
+    return err ? err : conn_new(s, hop->transport, fd, &hop->addr, true, c);
+}
+
+/* The stream that the hop names, else one to the same address, else a new one. A stream that turns
+ * out to be broken when it is written to is replaced once. */
+int stream_send(struct sip_stack *s, struct sip_hop *hop, struct slice text)
+{
+    struct conn *c = find_id(s, hop->connection);
+    if (!c)
+        c = find_peer(s, hop);
+    hop->connection = 0;
+    int err = c ? write_text(c, text) : ENOTCONN;
+    if (c && err)
+        fail(c, err);
+    if (err == ENOTCONN || err == EPIPE || err == ECONNRESET) {
+        err = connect_to(s, hop, &c);
+        if (!err)
+            err = write_text(c, text);
+    }
+    if (!err)
+        hop->connection = c->id;
+    return err;
+}
+
+static void on_listener(void *arg, uint32_t events);
+
+static void listen_again(void *arg)
+{
+    struct stream_listener *l = arg;
+    if (loop_watch(l->stack->loop, &l->watch, l->fd, EPOLLIN, on_listener, l) != 0)
+        loop_at(l->stack->loop, &l->pause, clock_ms() + ACCEPT_PAUSE_MS, listen_again, l);
+}
+
+static void on_listener(void *arg, uint32_t events)
+{
+    struct stream_listener *l = arg;
+    struct sip_stack *s = l->stack;
+    int err = 0;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_A_TURN && !err; i++) {
+        struct net_addr peer;
+        struct conn *c;
+        int fd;
+        err = net_accept(l->fd, &fd, &peer);
+        if (!err)
+            err = conn_new(s, l->transport, fd, &peer, false, &c);
+    }
+    if (!err || err == EAGAIN)
+        return;
+    /* Out of descriptors or memory: the connection stays in the queue, and asking again at once
+     * would only burn time. */
+    loop_unwatch(s->loop, &l->watch);
+    loop_at(s->loop, &l->pause, clock_ms() + ACCEPT_PAUSE_MS, listen_again, l);
+}
+
+int stream_listen(struct sip_stack *s, enum sip_transport t, const struct net_bind *b, int family,
+                  bool reuse, struct net_addr *bound)
+{
+    if (t != SIP_TCP)
+        return EPROTONOSUPPORT;
+    struct stream_listener *l = mem_new(sizeof *l);
+    int err = net_open(SOCK_STREAM, b, family, reuse, &l->fd, bound);
+    if (err)
+        goto free_it;
+    l->stack = s;
+    l->transport = t;
+    l->bound = *bound;
+    err = loop_watch(s->loop, &l->watch, l->fd, EPOLLIN, on_listener, l);
+    if (err)
+        goto close_it;
+    struct stream_listener **tail = &s->listeners;
+    while (*tail)
+        tail = &(*tail)->next;
+    *tail = l;
+    return 0;
+close_it:
+    (void)close(l->fd);
+free_it:
+    free(l);
+    return err;
+}
+
+const struct net_addr *stream_bound(const struct sip_stack *s, const struct sip_hop *hop)
+{
+    for (const struct stream_listener *l = s->listeners; l; l = l->next) {
+        if (l->transport == hop->transport && l->bound.ss.ss_family == hop->addr.ss.ss_family)
+            return &l->bound;
+    }
+    return NULL;
+}
+
+void stream_free(struct sip_stack *s)
+{
+    for (size_t i = 0; i < s->conns; i++) {
+        if (s->conn[i])
+            drop(s->conn[i]);
+    }
+    stream_reap(s);
+    free(s->conn);
+    s->conn = NULL;
+    s->conns = 0;
+    while (s->listeners) {
+        struct stream_listener *l = s->listeners;
+        s->listeners = l->next;
+        loop_unwatch(s->loop, &l->watch);
+        loop_cancel(s->loop, &l->pause);
+        (void)close(l->fd);
+        free(l);
+    }
+}
