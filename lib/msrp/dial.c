@@ -5,6 +5,7 @@
 #include "base/err.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -56,11 +57,20 @@ int msrp_dial_learn(struct msrp_session *s, const char *address)
     return s->n_targets ? 0 : ENOENT;
 }
 
+void msrp_dial_failed(struct msrp_session *s, const struct net_addr *to, int error)
+{
+    char text[NET_TEXT_SIZE];
+    net_addr_text(text, to);
+    (void)snprintf(s->dial_error, sizeof(s->dial_error), "connecting to %s: %s", text,
+                   strerrordesc_np(error));
+}
+
 /* Nothing is left to dial. */
 static void give_up(struct msrp_session *s)
 {
-    if (!s->dial_error)
-        s->dial_error = "the answer names no address to connect to";
+    if (!s->dial_error[0])
+        (void)snprintf(s->dial_error, sizeof(s->dial_error),
+                       "the answer names no address to connect to");
     if (s->only_dialled)
         msrp_session_fail(s, EX_TEMPFAIL, s->dial_error);
 }
@@ -97,7 +107,7 @@ void msrp_dial_next(void *session)
                 msrp_dial_later(s, DIAL_MS);
             return;
         }
-        s->dial_error = strerrordesc_np(err);
+        msrp_dial_failed(s, to, err);
     }
     if (!s->bound && !s->done)
         give_up(s);

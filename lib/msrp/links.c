@@ -68,6 +68,26 @@ static void refuse(struct link *l)
     msrp_conn_leave(l->conn);
 }
 
+void msrp_links_leave(struct msrp_session *s)
+{
+    for (size_t i = 0; i < MSRP_LINKS; i++) {
+        struct link *l = &s->links[i];
+        if (l->state == LINK_BOUND || l->state == LINK_LEAVING)
+            msrp_conn_leave(l->conn);
+        else
+            msrp_link_drop(l);
+    }
+}
+
+bool msrp_links_any(const struct msrp_session *s)
+{
+    for (size_t i = 0; i < MSRP_LINKS; i++) {
+        if (s->links[i].state != LINK_FREE)
+            return true;
+    }
+    return false;
+}
+
 /* --- Which one is the peer that the answer speaks of? */
 
 static bool is_peer(const struct msrp_session *s, const char *from_path)
@@ -248,15 +268,17 @@ static void on_lost(void *arg, struct msrp_conn *c, int error, const char *why)
     bool was_bound = s->bound == l;
     bool was_dialling = l->state == LINK_DIALLING;
     net_addr_text(peer, msrp_conn_peer(c));
+    if (was_dialling)
+        msrp_dial_failed(s, msrp_conn_peer(c), error);
     if (l->state != LINK_LEAVING)
         err_step("connection with %s: %s", peer, why);
     msrp_link_drop(l);
     if (was_bound) {
         msrp_session_lost(s, error);
     } else if (was_dialling && !s->bound && !s->done) {
-        s->dial_error = strerrordesc_np(error);
         msrp_dial_next(s);
     }
+    msrp_session_is_closed(s);
 }
 
 const struct msrp_conn_ops msrp_link_ops = {on_connected, on_event, on_lost};

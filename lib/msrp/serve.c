@@ -29,6 +29,7 @@ struct msrp_serve {
     bool quiet;       /* the failure did not arise here: somebody else says why */
     bool transferred; /* and only the end of the session is waited for */
     bool ended;
+    int status; /* of a failure, while the connections are being closed */
     int64_t connected_ms;
     int64_t last_pipe_ms;
     int64_t last_file_ms;
@@ -151,7 +152,14 @@ static void failed(struct msrp_serve *s, const struct msrp_outcome *o)
         say_failure(o);
     write_lesson(s);
     (void)emit(s, &line, MSRP_LINE_FACT);
-    end(s, o->status);
+    s->status = o->status;
+    msrp_session_close(s->session);
+}
+
+static void on_closed(void *arg)
+{
+    struct msrp_serve *s = arg;
+    end(s, s->status);
 }
 
 /* Nobody has to wait for the BYE: it is the recipient who should not see the connection end before
@@ -243,7 +251,7 @@ static void on_received(void *arg, struct slice content_type, struct slice body)
     s->ops->received(s->arg, content_type, body);
 }
 
-static const struct msrp_session_ops session_ops = {on_connected, on_received, on_done};
+static const struct msrp_session_ops session_ops = {on_connected, on_received, on_done, on_closed};
 
 /* --- The beginning. */
 
@@ -399,7 +407,7 @@ static void answered(struct msrp_serve *s, struct journal *j)
 void msrp_serve_look(struct msrp_serve *s)
 {
     struct journal *j = s->ops->journal(s->arg);
-    if (s->ended)
+    if (s->ended || s->status)
         return;
     if (s->transferred) {
         if (session_is_over(s, j))

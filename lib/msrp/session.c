@@ -11,7 +11,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define TICK_MS      1000 /* how exactly "taken by the peer's TCP" is known */
+/* How exactly "taken by the peer's TCP" is known: nothing tells it by itself. Where no answers come
+ * it is all that there is to wait for. */
+#define TICK_MS      1000
+#define TICK_FAST_MS 100
+#define CLOSE_MS     500
 #define STOP_WAIT_MS 1000
 
 struct msrp_session *msrp_session_new(const struct msrp_session_plan *plan,
@@ -50,6 +54,7 @@ void msrp_session_free(struct msrp_session *s)
     cancel_waits(s);
     loop_cancel(s->plan.loop, &s->tick);
     loop_cancel(s->plan.loop, &s->stop_timer);
+    loop_cancel(s->plan.loop, &s->close_timer);
     for (size_t i = 0; i < MSRP_LINKS; i++)
         msrp_link_drop(&s->links[i]);
     msrp_sender_free(s->sender);
@@ -147,7 +152,8 @@ void msrp_session_look(struct msrp_session *s)
         return;
     }
     int64_t due = msrp_sender_due(s->sender);
-    int64_t tick = clock_ms() + TICK_MS;
+    bool answers = s->plan.sending.failure_report == MSRP_FAILURE_YES;
+    int64_t tick = clock_ms() + (answers ? TICK_MS : TICK_FAST_MS);
     if (s->tick.place == 0 || due < s->tick.due)
         loop_at(s->plan.loop, &s->tick, due < tick ? due : tick, on_tick, s);
 }
@@ -224,7 +230,7 @@ static void on_accept_timeout(void *arg)
 {
     struct msrp_session *s = arg;
     msrp_session_fail(s, EX_TEMPFAIL,
-                      s->dial_error ? s->dial_error : "no connection of the recipient in time");
+                      s->dial_error[0] ? s->dial_error : "no connection of the recipient in time");
 }
 
 static void on_speak_first(void *arg)
@@ -272,7 +278,6 @@ int msrp_session_answered(struct msrp_session *s, const char *path, const char *
     int64_t now = clock_ms();
     s->answered = true;
     s->peer_path = mem_dup(path);
-    s->dial_error = NULL;
     int err = msrp_dial_learn(s, address);
     if (err)
         err_step("the answer's path names no address that could be dialled");
@@ -312,6 +317,30 @@ void msrp_session_stop(struct msrp_session *s, int status, const char *why)
             msrp_sender_taken(s->sender, clock_ms(), msrp_conn_taken(s->bound->conn));
     }
     msrp_session_look(s);
+}
+
+static void on_close_timer(void *arg)
+{
+    struct msrp_session *s = arg;
+    s->closing = false;
+    s->ops->closed(s->arg);
+}
+
+void msrp_session_is_closed(struct msrp_session *s)
+{
+    if (s->closing && !msrp_links_any(s))
+        loop_at(s->plan.loop, &s->close_timer, clock_ms(), on_close_timer, s);
+}
+
+void msrp_session_close(struct msrp_session *s)
+{
+    if (s->closing)
+        return;
+    s->closing = true;
+    close_listener(s);
+    loop_at(s->plan.loop, &s->close_timer, clock_ms() + CLOSE_MS, on_close_timer, s);
+    msrp_links_leave(s);
+    msrp_session_is_closed(s);
 }
 
 struct msrp_progress msrp_session_progress(const struct msrp_session *s)

@@ -32,8 +32,11 @@ struct msrp_session_ops {
     void (*connected)(void *arg, const char *peer, const char *local, const char *role);
     /* A whole message of the peer. */
     void (*received)(void *arg, struct slice content_type, struct slice body);
-    /* Once: the verdict. The session goes on answering until it is freed. */
+    /* Once: the verdict. The session goes on answering until it is closed or freed, which must not
+     * be done from in here. */
     void (*done)(void *arg, const struct msrp_outcome *o);
+    /* After msrp_session_close, and not from inside it. */
+    void (*closed)(void *arg);
 };
 
 struct msrp_session;
@@ -57,6 +60,10 @@ int msrp_session_answered(struct msrp_session *s, const char *path, const char *
 /* No new chunks, "#" for the one under way; answers are waited for until none is due, but not for
  * longer than a second. Then `done`: transferred if everything is confirmed, else this. */
 void msrp_session_stop(struct msrp_session *s, int status, const char *why);
+
+/* Lets what still has to go out ("#", refusals) go out, and ends all connections; not for longer
+ * than half a second. */
+void msrp_session_close(struct msrp_session *s);
 
 struct msrp_progress msrp_session_progress(const struct msrp_session *s);
 

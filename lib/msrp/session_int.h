@@ -45,8 +45,8 @@ struct msrp_session {
     struct net_addr targets[8]; /* what may be dialled, in this order */
     size_t n_targets;
     size_t next_target;
-    bool only_dialled; /* the peer will not connect */
-    const char *dial_error;
+    bool only_dialled;    /* the peer will not connect */
+    char dial_error[160]; /* empty: none */
     struct loop_timer accept_timer;
     struct loop_timer dial_timer;
     struct loop_timer speak_timer;
@@ -61,6 +61,8 @@ struct msrp_session {
     const char *stop_why;
     struct loop_timer stop_timer;
     bool done;
+    bool closing;
+    struct loop_timer close_timer;
 };
 
 /* session.c */
@@ -69,11 +71,14 @@ void msrp_session_fail(struct msrp_session *s, int status, const char *why);
 void msrp_session_bind(struct msrp_session *s, struct link *l, const char *role);
 void msrp_session_look(struct msrp_session *s); /* is there a verdict? */
 void msrp_session_lost(struct msrp_session *s, int error);
+void msrp_session_is_closed(struct msrp_session *s); /* is it by now? */
 
 /* links.c: connections, before and after one of them is the session's. */
 struct link *msrp_link_add(struct msrp_session *s, enum link_state state);
 void msrp_link_drop(struct link *l);
 void msrp_links_choose(struct msrp_session *s); /* the answer is there: binds, refuses */
+void msrp_links_leave(struct msrp_session *s);
+bool msrp_links_any(const struct msrp_session *s);
 void msrp_links_close_others(struct msrp_session *s);
 extern const struct msrp_conn_ops msrp_link_ops;
 
@@ -81,5 +86,6 @@ extern const struct msrp_conn_ops msrp_link_ops;
 int msrp_dial_learn(struct msrp_session *s, const char *address);
 void msrp_dial_later(struct msrp_session *s, int64_t ms);
 void msrp_dial_next(void *session);
+void msrp_dial_failed(struct msrp_session *s, const struct net_addr *to, int error);
 
 #endif

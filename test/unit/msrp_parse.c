@@ -178,9 +178,8 @@ static void test_bad(void)
     CHECK("neither method nor status", "MSRP abcd\r\n",
           "bad: start line without method or status\n");
     CHECK("too much in a start line", "MSRP abcd SEND it\r\n", "bad: bad start line\n");
-    char long_id[100] = "MSRP ";
-    memset(long_id + 5, 'a', MSRP_IDENT_TAKEN_MAX + 1);
-    strcat(long_id, " SEND\r\n");
+    char long_id[100];
+    (void)snprintf(long_id, sizeof(long_id), "MSRP %0*d SEND\r\n", MSRP_IDENT_TAKEN_MAX + 1, 0);
     check("a transaction id without end", slice_of(long_id), "bad: bad transaction id\n");
 }
 
