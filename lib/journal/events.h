@@ -16,7 +16,7 @@
     X("invite.progress",  "invite", "code reason to-tag")                                            \
     X("dialog.route",     "invite", "n uri")                                                         \
     X("dialog.confirmed", "invite", "call-id local local-tag remote remote-tag invite-cseq cseq target transport next-hop local-address contact session-expires refresher") \
-    X("dialog.refreshed", "invite", "by method session-expires refresher cseq")                      \
+    X("dialog.refreshed", "invite", "by method session-expires refresher cseq target")                      \
     X("dialog.cseq",      "invite bye", "cseq method")                                               \
     X("invite.answered",  "invite", "code peer-path peer-setup peer-address accept-types max-size fingerprint direction") \
     X("invite.failed",    "invite", "status code reason retry-after why")                            \

@@ -105,7 +105,7 @@ static void take_response(struct sip_stack *s, osip_event_t *event, const struct
 {
     if (client_response(s, event, from))
         return;
-    if (MSG_IS_STATUS_2XX(event->sip) && MSG_IS_RESPONSE_FOR(event->sip, "INVITE") && !s->doomed)
+    if (!s->doomed)
         s->ops->stray(s->arg, event->sip, from);
     fence_drop(event);
 }

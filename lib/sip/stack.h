@@ -49,7 +49,8 @@ struct sip_stack_ops {
      * freed: as long as s is handed out, and until this function returns. Clone to keep longer. */
     void (*request)(void *arg, struct sip_server *s, const struct osip_message *m,
                     const struct sip_hop *from, struct sip_server *invite);
-    /* A response that belongs to no transaction: a 2xx to an INVITE that was repeated or forked. */
+    /* A response that belongs to no transaction: a 2xx to an INVITE that was repeated or forked, or
+     * the answer to what another process sent from this address. */
     void (*stray)(void *arg, const struct osip_message *m, const struct sip_hop *from);
     /* 64*T1 went by and nobody said that the ACK for the 2xx came (RFC 3261 13.3.1.4: BYE). May be
      * NULL. s is still handed out. */

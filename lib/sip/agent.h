@@ -1,0 +1,163 @@
+/* Inside lib/sip: what the owner of a dialog and the one that takes over from it share. From the
+ * option struct to messages: hops, local addresses, headers, the INVITE as facts, dialogs. */
+#ifndef SIP_AGENT_H
+#define SIP_AGENT_H
+
+#include "base/net.h"
+#include "journal/line.h"
+#include "sip/sip.h"
+#include "sip/stack.h"
+#include "sip/uri.h"
+
+/* check.c */
+int fault_set(struct sip_fault *f, int status, const char *what, const char *why, const char *hint);
+
+/* --- hop.c: from a URI to addresses. */
+
+#define HOPS_MAX 16
+
+struct hops {
+    struct sip_hop v[HOPS_MAX];
+    size_t n;
+};
+
+/* Where a request for `next` may go, in the order to try (RFC 3263 without its DNS records). With
+ * `large` and nothing that names a transport, TCP goes first and UDP behind it (RFC 3261 18.1.1).
+ * ENOENT with *why, EPROTONOSUPPORT for a transport that is not spoken. */
+int hops_find(const struct uri *next, const struct sip_config *c, bool large, struct hops *out,
+              const char **why);
+
+/* --- local.c: our own addresses. */
+
+struct local {
+    struct sip_stack *stack;
+    const struct sip_config *config;
+    struct net_addr again; /* the address of a dead owner, to be bound again; len 0: none */
+    struct local_end {
+        enum sip_transport transport;
+        struct net_addr bound;
+    } ends[6];
+    size_t n;
+};
+
+/* Makes sure that something listens for the answers to a request to `to`. 0 or net_open's errors.
+ */
+int local_listen(struct local *l, const struct sip_hop *to, struct net_addr *bound);
+/* host:port as `to` shall see us; only after local_listen. The caller frees it. */
+char *local_sent_by(const struct local *l, const struct sip_hop *to);
+
+/* --- hdr.c: messages and their headers. */
+
+struct header_wish {     /* one -H */
+    struct slice method; /* empty: INVITE */
+    struct slice name;
+    struct slice value; /* p == NULL: not a header at all; n == 0: take the header out */
+};
+struct header_wish header_wish(const char *text);
+
+#define SIP_ALLOW "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS, INFO, MESSAGE"
+
+/* A request with Request-URI, Max-Forwards and User-Agent. NULL: libosip2 refuses the URI. */
+struct osip_message *request_new(const struct sip_config *c, const char *method, const char *uri);
+/* The -H of this message's method; the last thing before it is sent. */
+void headers_apply(struct osip_message *m, const struct sip_config *c);
+/* <sip:user@host:port;transport=tcp>;+g.3gpp.icsi-ref="..." (RFC 3840). The caller frees it. */
+char *contact_value(const struct sip_config *c, const char *sent_by, enum sip_transport t);
+int64_t header_number(const struct osip_message *m, const char *name, int64_t otherwise);
+/* Does a list header (Supported, Require, Allow) hold this token? */
+bool header_lists(const struct osip_message *m, const char *name, const char *token);
+
+/* "1800;refresher=uac": seconds, or 0 if there is none; *refresher is "uac", "uas" or "". */
+int64_t session_expires(const struct osip_message *m, const char **refresher);
+
+/* --- call.c: an INVITE as it was sent. It lives in the journal too, so that another process can
+ * cancel it. */
+
+struct routes {
+    char **v; /* name-addr each */
+    size_t n;
+};
+void routes_add(struct routes *r, struct slice value);
+void routes_free(struct routes *r);
+/* invite.route.N.uri or dialog.route.N.uri of the fold */
+void routes_from_facts(struct routes *r, const struct journal *facts, const char *event);
+typedef int emit_f(void *arg, struct line_out *o, bool durable);
+int routes_emit(const struct routes *r, const char *event, const char *sid, emit_f *emit,
+                void *arg);
+
+struct call {
+    char *call_id, *from, *from_tag, *to, *uri;
+    char *via;     /* sent-by */
+    char *contact; /* the whole value */
+    char branch[64];
+    int64_t cseq;
+    struct routes route;
+    struct sip_hop hop;
+    struct net_addr local;
+};
+
+void call_free(struct call *k);
+int call_emit(const struct call *k, const char *sid, emit_f *emit, void *arg);
+int call_from_facts(struct call *k, const struct journal *facts); /* ENOENT, EBADMSG */
+/* EVENT.transport, EVENT.next-hop and the local address of the fold; EBADMSG */
+int hop_from_facts(struct sip_hop *hop, struct net_addr *local, const struct journal *facts,
+                   const char *event, const char *local_key);
+
+/* The INVITE with the offer and every header of clauses I1 to I7 and C1. */
+struct osip_message *call_invite(const struct call *k, const struct sip_config *c, int64_t min_se,
+                                 struct slice offer);
+/* CANCEL, and the ACK for a final response that is no 2xx: both on the INVITE's branch (RFC 3261
+ * 9.1, 17.1.1.3). */
+struct osip_message *call_cancel(const struct call *k, const struct sip_config *c);
+struct osip_message *call_ack(const struct call *k, const struct sip_config *c,
+                              const struct osip_message *response);
+
+/* --- dialog.c: RFC 3261 12. */
+
+struct dialog {
+    char *call_id;
+    char *local, *local_tag;
+    char *remote, *remote_tag;
+    char *target;        /* URI */
+    char *contact;       /* our Contact */
+    struct routes route; /* the route set, in our order */
+    int64_t invite_cseq; /* of the INVITE that the ACK has to repeat */
+    int64_t cseq;        /* the last that we used */
+    int64_t remote_cseq; /* the last of the peer's; -1: none yet */
+    struct sip_hop hop;  /* where the INVITE went */
+    struct net_addr local_addr;
+};
+
+/* From the INVITE and a 2xx to it. EBADMSG: the response has no To tag or an unusable Contact or
+ * Record-Route. */
+int dialog_from_response(struct dialog *d, const struct call *k, const struct osip_message *m);
+void dialog_free(struct dialog *d);
+int dialog_emit(const struct dialog *d, int64_t expires, const char *refresher, const char *sid,
+                emit_f *emit, void *arg);
+int dialog_from_facts(struct dialog *d, const struct journal *facts); /* ENOENT, EBADMSG */
+const char *tag_of(const struct osip_message *m, bool to); /* of To or From; NULL: none */
+/* Does the message belong to it? */
+bool dialog_matches(const struct dialog *d, const struct osip_message *m);
+void dialog_retarget(struct dialog *d, const struct osip_message *m); /* by its Contact */
+
+/* A request inside the dialog, with its route and number, and where it goes. NULL with *err. */
+struct osip_message *dialog_request(const struct dialog *d, const struct sip_config *c,
+                                    const char *method, int64_t cseq);
+int dialog_hop(const struct dialog *d, const struct sip_config *c, struct sip_hop *to);
+
+/* Puts the Via on and sends the ACK for a 2xx of number `cseq`. 0, or why it could not be. */
+int dialog_ack(const struct dialog *d, struct local *l, int64_t cseq);
+/* Starts a transaction in the dialog. NULL with *err where there is no way. */
+struct sip_client *dialog_send(const struct dialog *d, struct local *l, struct osip_message *m,
+                               const struct sip_client_ops *ops, void *arg, int *err);
+
+/* The lines that go before a BYE or CANCEL. */
+int emit_cseq(int64_t cseq, const char *method, const char *sid, emit_f *emit, void *arg);
+int emit_bye_sent(int64_t cseq, const char *method, const char *sid, emit_f *emit, void *arg);
+int emit_bye_answered(const char *method, int code, const char *reason, const char *sid,
+                      emit_f *emit, void *arg);
+int emit_bye_failed(const char *method, int code, const char *why, const char *sid, emit_f *emit,
+                    void *arg);
+const char *reason_of(const struct osip_message *m); /* never NULL */
+
+#endif

@@ -1,0 +1,126 @@
+/* Inside lib/sip: the owner of a dialog, whose parts are files by RFC concept. */
+#ifndef SIP_AGENT_INT_H
+#define SIP_AGENT_INT_H
+
+#include "base/buf.h"
+#include "sip/agent.h"
+
+#define EARLY_MAX      16   /* early dialogs that are remembered */
+#define OWN_END_MS     4000 /* for an end that nobody asked for: the verdict waits for it */
+#define SESSION_MIN_SE 90   /* s, RFC 4028 4 */
+
+/* One 2xx to the INVITE: the chosen dialog, or one that is acknowledged and ended at once. */
+struct fork {
+    struct sip_agent *agent;
+    struct dialog dialog;
+    struct sip_client *bye; /* of a dialog that was not chosen */
+    struct fork *next;
+};
+
+/* Why there was or will be no session; said when the fate of the call is known, so that a process
+ * that dies before that does not leave a dialog that everybody takes for ended. */
+struct failure {
+    int status; /* 0: none */
+    int code;
+    int64_t retry_after; /* s; -1: none */
+    bool silent;         /* asked for, so no error line */
+    char reason[128];
+    char why[32];
+    char text[256];
+};
+
+struct sip_agent {
+    struct loop *loop;
+    const struct sip_config *config;
+    struct journal *facts;
+    const struct sip_ops *ops;
+    void *arg;
+    struct local local;
+    enum sip_state state;
+    int status;
+    bool unwritten;         /* a line could not be written: the session is to be ended */
+    struct loop_timer poke; /* tells the caller, from the loop */
+
+    /* the INVITE */
+    struct call call;
+    struct buf offer;
+    int64_t octets; /* of the message */
+    int64_t min_se; /* s */
+    struct hops hops;
+    size_t next_hop;
+    struct sip_client *invite;
+    int too_small; /* 422s seen */
+    bool provisional;
+    int progress_code;
+    char *early[EARLY_MAX]; /* To tags of early dialogs */
+    size_t earlies;
+    struct loop_timer answer_timer;
+
+    /* its answers */
+    struct fork *forks;
+    struct fork *chosen;
+    struct loop_timer forks_timer; /* 64*T1 after the first 2xx */
+    bool peer_updates;             /* UPDATE stands in its Allow */
+
+    /* the end */
+    struct failure failure;
+    struct sip_client *cancel;
+    bool cancelled; /* a CANCEL left */
+    struct sip_client *bye;
+    int64_t limit_due; /* 0: none */
+    struct loop_timer limit_timer;
+    struct loop_timer linger_timer;
+
+    /* the session timer */
+    int64_t expires; /* s; 0: none */
+    bool refresher;  /* we are */
+    struct sip_client *refresh;
+    const char *refresh_method;
+    int refresh_tries;
+    int64_t reinvite_cseq; /* of our last re-INVITE; 0: none */
+    int64_t expiry_due;
+    struct loop_timer refresh_timer;
+    struct loop_timer expiry_timer;
+
+    /* the peer's re-INVITE whose 2xx was not acknowledged yet */
+    struct sip_server *reinvite;
+};
+
+/* --- agent.c */
+int agent_emit(struct sip_agent *a, struct line_out *o); /* a fact */
+int agent_emit_f(void *arg, struct line_out *o, bool durable);
+const char *agent_sid(const struct sip_agent *a);
+void agent_enter(struct sip_agent *a, enum sip_state state);
+/* Sets the failure unless there is one already. */
+void failure_set(struct sip_agent *a, int status, int code, const char *reason, const char *why,
+                 const char *text);
+/* Writes invite.failed and says its line. */
+void failure_say(struct sip_agent *a);
+void agent_fail(struct sip_agent *a, int status, int code, const char *reason, const char *why,
+                const char *text); /* all three, and ended */
+
+/* --- answer.c */
+void invite_answered(struct sip_agent *a, const struct osip_message *m, const struct sip_hop *from);
+void invite_stray(void *arg, const struct osip_message *m, const struct sip_hop *from);
+void forks_free(struct sip_agent *a);
+
+/* --- bye.c */
+void agent_cancel(struct sip_agent *a); /* CANCEL, if a 1xx allows it */
+void agent_bye(struct sip_agent *a);    /* BYE in the chosen dialog */
+void agent_limit(struct sip_agent *a, int64_t ms);
+/* The INVITE ended without a dialog while we were about to cancel it. */
+void cancel_done(struct sip_agent *a, int code, const char *reason);
+/* The session ends without anybody having asked: session.ended, then BYE. */
+void session_lost(struct sip_agent *a, const char *by, const char *why);
+
+/* --- refresh.c */
+void session_timer_start(struct sip_agent *a, int64_t expires, bool refresher);
+void session_timer_stop(struct sip_agent *a); /* also forgets a refresh under way */
+void emit_refreshed(struct sip_agent *a, const char *by, const char *method, int64_t cseq);
+
+/* --- indialog.c */
+void indialog_request(void *arg, struct sip_server *s, const struct osip_message *m,
+                      const struct sip_hop *from, struct sip_server *invite);
+void indialog_unacked(void *arg, struct sip_server *s);
+
+#endif

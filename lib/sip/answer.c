@@ -1,0 +1,250 @@
+/* The 2xx to the INVITE: the dialog, the ACK, the answer, and what forking brings (RFC 3261
+ * 13.2.2.4). */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "sdp/sdp.h"
+#include "sip/agent_int.h"
+
+#include <errno.h>
+#include <osipparser2/osip_parser.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+void forks_free(struct sip_agent *a)
+{
+    while (a->forks != NULL) {
+        struct fork *f = a->forks;
+        a->forks = f->next;
+        dialog_free(&f->dialog);
+        free(f);
+    }
+}
+
+static struct fork *fork_new(struct sip_agent *a, const struct osip_message *m,
+                             const struct sip_hop *from)
+{
+    struct fork *f = mem_new(sizeof(*f));
+
+    f->agent = a;
+    if (dialog_from_response(&f->dialog, &a->call, m) != 0) {
+        dialog_free(&f->dialog);
+        free(f);
+        return NULL;
+    }
+    f->dialog.hop.connection = from->connection;
+    f->next = a->forks;
+    a->forks = f;
+    return f;
+}
+
+static void acknowledge(struct sip_agent *a, const struct dialog *d, int64_t cseq)
+{
+    int err = dialog_ack(d, &a->local, cseq);
+
+    if (err != 0)
+        err_warn("ACK could not be sent: %s", strerror(err));
+}
+
+/* --- The answer. */
+
+static char *peer_address(const struct sdp_view *v)
+{
+    bool v6 = strchr(v->address, ':') != NULL;
+
+    if (v->address[0] == '\0')
+        return NULL;
+    return mem_format("%s%s%s:%u", v6 ? "[" : "", v->address, v6 ? "]" : "", v->port);
+}
+
+static const char *some(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
+static int emit_answered(struct sip_agent *a, int code, const struct sdp_view *v)
+{
+    char *address = peer_address(v);
+    struct line_out o;
+    int err;
+
+    line_begin(&o, "invite.answered", agent_sid(a));
+    line_number(&o, "code", code);
+    line_text(&o, "peer-path", v->path);
+    line_text(&o, "peer-setup", some(sdp_answer_setup(v)));
+    line_text(&o, "peer-address", address);
+    line_text(&o, "accept-types", some(v->accept_types));
+    if (v->max_size >= 0)
+        line_number(&o, "max-size", v->max_size);
+    line_text(&o, "fingerprint", some(v->fingerprint));
+    line_text(&o, "direction", v->direction);
+    err = agent_emit(a, &o);
+    free(address);
+    return err;
+}
+
+/* The session cannot be used: it ends, and then the failure is said. */
+static void give_up(struct sip_agent *a, int status, int code, const char *why, const char *text)
+{
+    failure_set(a, status, code, "", why, text);
+    agent_enter(a, SIP_ENDING);
+    agent_limit(a, OWN_END_MS);
+    agent_bye(a);
+}
+
+/* The answer comes too late, or its dialog cannot be written down. */
+static void end_at_once(struct sip_agent *a, int code, bool unwanted)
+{
+    bool asked = unwanted && a->failure.status == 0;
+
+    if (unwanted)
+        give_up(a, EX_TEMPFAIL, code, "cancelled", "answered after it was cancelled");
+    else
+        give_up(a, EX_IOERR, code, "journal", "the journal cannot be written");
+    a->failure.silent = asked;
+}
+
+static void take_answer(struct sip_agent *a, const struct osip_message *m)
+{
+    const char *type = NULL;
+    struct slice body = sip_body(m, &type);
+    struct sdp_view v;
+    struct sdp_refusal r;
+    int err;
+
+    if (body.n > 0 && type != NULL && strncasecmp(type, "application/sdp", 15) != 0)
+        body.n = 0;
+    err = sdp_read(body, &v);
+    r = err != 0 ? sdp_read_refusal(err) : sdp_answer_check(&v, a->octets);
+    if (r.status != 0)
+        give_up(a, r.status, sip_status(m), r.why, r.text);
+    else if ((err = emit_answered(a, sip_status(m), &v)) == EMSGSIZE)
+        give_up(a, EX_PROTOCOL, sip_status(m), "too-long", "the answer is too long");
+    else
+        agent_enter(a, SIP_TALKING); /* where nothing can be written, agent_emit ends it */
+    sdp_view_free(&v);
+}
+
+/* --- The 2xx. */
+
+static void on_forks_over(void *arg)
+{
+    struct sip_agent *a = arg;
+
+    agent_enter(a, a->state);
+}
+
+static void start_timer(struct sip_agent *a, const struct osip_message *m)
+{
+    const char *refresher;
+    int64_t expires = session_expires(m, &refresher);
+
+    a->peer_updates = header_lists(m, "Allow", "UPDATE");
+    if (expires > 0)
+        session_timer_start(a, expires, strcmp(refresher, "uas") != 0);
+}
+
+void invite_answered(struct sip_agent *a, const struct osip_message *m, const struct sip_hop *from)
+{
+    bool unwanted = a->state == SIP_ENDING;
+    struct fork *f = fork_new(a, m, from);
+    int err;
+
+    loop_cancel(a->loop, &a->answer_timer);
+    if (f == NULL) {
+        agent_fail(a, EX_PROTOCOL, sip_status(m), reason_of(m), "bad-response",
+                   "the 200 makes no dialog");
+        return;
+    }
+    a->chosen = f;
+    loop_at(a->loop, &a->forks_timer, clock_ms() + 64 * a->config->t1, on_forks_over, a);
+    start_timer(a, m);
+    err = dialog_emit(&f->dialog, a->expires, a->refresher ? "uac" : "uas", agent_sid(a),
+                      agent_emit_f, a);
+    acknowledge(a, &f->dialog, f->dialog.invite_cseq);
+    if (err == EMSGSIZE)
+        give_up(a, EX_PROTOCOL, sip_status(m), "too-long", "the peer's route set is too long");
+    else if (unwanted || err != 0)
+        end_at_once(a, sip_status(m), unwanted);
+    else
+        take_answer(a, m);
+}
+
+/* --- Repeated and forked 2xx. */
+
+static void on_fork_response(void *arg, struct sip_client *c, const struct osip_message *m,
+                             const struct sip_hop *from)
+{
+    struct fork *f = arg;
+
+    (void)c;
+    (void)from;
+    if (sip_status(m) < 200)
+        return;
+    f->bye = NULL;
+    agent_enter(f->agent, f->agent->state);
+}
+
+static void on_fork_failed(void *arg, struct sip_client *c, int error)
+{
+    struct fork *f = arg;
+
+    (void)c;
+    err_step("BYE of a forked dialog: %s", strerror(error));
+    f->bye = NULL;
+    agent_enter(f->agent, f->agent->state);
+}
+
+/* No lines for it: the journal's dialog is the chosen one. */
+static void end_fork(struct sip_agent *a, struct fork *f)
+{
+    static const struct sip_client_ops ops = {on_fork_response, on_fork_failed};
+    struct osip_message *m;
+    int err;
+
+    acknowledge(a, &f->dialog, f->dialog.invite_cseq);
+    m = dialog_request(&f->dialog, a->config, "BYE", ++f->dialog.cseq);
+    f->bye = dialog_send(&f->dialog, &a->local, m, &ops, f, &err);
+    if (f->bye == NULL)
+        err_warn("BYE of a forked dialog: %s", strerror(err));
+}
+
+static int64_t cseq_of(const struct osip_message *m)
+{
+    uint64_t n;
+
+    if (m->cseq == NULL || !slice_number(slice_of(m->cseq->number), UINT32_MAX, &n))
+        return -1;
+    return (int64_t)n;
+}
+
+static bool of_this_call(const struct sip_agent *a, const struct osip_message *m)
+{
+    const char *id = sip_header(m, "Call-ID", 0);
+
+    return a->call.call_id != NULL && id != NULL && strcmp(id, a->call.call_id) == 0;
+}
+
+void invite_stray(void *arg, const struct osip_message *m, const struct sip_hop *from)
+{
+    struct sip_agent *a = arg;
+    struct fork *f = a->forks;
+    int64_t cseq = cseq_of(m);
+    int code = sip_status(m);
+
+    if (!of_this_call(a, m) || code < 200 || code > 299 || strcmp(sip_method(m), "INVITE") != 0)
+        return;
+    while (f != NULL && !dialog_matches(&f->dialog, m))
+        f = f->next;
+    if (f != NULL) {
+        if (cseq == f->dialog.invite_cseq || (f == a->chosen && cseq == a->reinvite_cseq))
+            acknowledge(a, &f->dialog, cseq);
+        return;
+    }
+    f = cseq == a->call.cseq ? fork_new(a, m, from) : NULL;
+    if (f != NULL)
+        end_fork(a, f);
+}

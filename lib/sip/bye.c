@@ -1,0 +1,203 @@
+/* The end: BYE for a session, CANCEL for an INVITE without answer (RFC 3261 9, 15). */
+#include "base/clock.h"
+#include "base/err.h"
+#include "sip/agent_int.h"
+
+#include <errno.h>
+#include <osipparser2/osip_parser.h>
+#include <string.h>
+
+/* The fate is known. A failure goes first: who waits for the end then reads both. */
+static void finish(struct sip_agent *a, const char *method, int code, const char *reason,
+                   const char *why)
+{
+    if (a->failure.status != 0)
+        failure_say(a);
+    /* What cannot be written any more is told by the status. */
+    if (why == NULL)
+        (void)emit_bye_answered(method, code, reason, agent_sid(a), agent_emit_f, a);
+    else
+        (void)emit_bye_failed(method, code, why, agent_sid(a), agent_emit_f, a);
+    agent_enter(a, SIP_ENDED);
+}
+
+/* --- BYE. */
+
+static void on_bye_response(void *arg, struct sip_client *c, const struct osip_message *m,
+                            const struct sip_hop *from)
+{
+    struct sip_agent *a = arg;
+    int code = sip_status(m);
+
+    (void)c;
+    (void)from;
+    if (code < 200)
+        return;
+    a->bye = NULL;
+    if (code >= 300)
+        err_warn("the BYE was answered %d %s", code, reason_of(m));
+    finish(a, "BYE", code, reason_of(m), NULL);
+}
+
+static void on_bye_failed(void *arg, struct sip_client *c, int error)
+{
+    struct sip_agent *a = arg;
+
+    (void)c;
+    a->bye = NULL;
+    err_warn("the BYE was not answered: %s", strerror(error));
+    finish(a, "BYE", 408, "", error == ETIMEDOUT ? "timeout" : "unreachable");
+}
+
+void agent_bye(struct sip_agent *a)
+{
+    static const struct sip_client_ops ops = {on_bye_response, on_bye_failed};
+    struct dialog *d = &a->chosen->dialog;
+    struct osip_message *m;
+    int err;
+
+    if (a->bye != NULL)
+        return;
+    session_timer_stop(a);
+    d->cseq++;
+    /* The BYE leaves also where the lines cannot be written. */
+    (void)emit_cseq(d->cseq, "BYE", agent_sid(a), agent_emit_f, a);
+    (void)emit_bye_sent(d->cseq, "BYE", agent_sid(a), agent_emit_f, a);
+    m = dialog_request(d, a->config, "BYE", d->cseq);
+    a->bye = dialog_send(d, &a->local, m, &ops, a, &err);
+    if (a->bye == NULL) {
+        err_warn("the BYE could not be sent: %s", strerror(err));
+        finish(a, "BYE", 0, "", "unreachable");
+    }
+}
+
+void session_lost(struct sip_agent *a, const char *by, const char *why)
+{
+    struct line_out o;
+
+    line_begin(&o, "session.ended", agent_sid(a));
+    line_text(&o, "by", by);
+    line_text(&o, "why", why);
+    (void)agent_emit(a, &o);
+    if (a->status == 0)
+        a->status = EX_TEMPFAIL;
+    err_line(a->config->to, "the session ended", why);
+    agent_enter(a, SIP_ENDING);
+    agent_limit(a, OWN_END_MS);
+    agent_bye(a);
+}
+
+/* --- CANCEL. */
+
+static void on_cancel_response(void *arg, struct sip_client *c, const struct osip_message *m,
+                               const struct sip_hop *from)
+{
+    struct sip_agent *a = arg;
+
+    (void)c;
+    (void)from;
+    if (sip_status(m) >= 200) {
+        err_step("the CANCEL was answered %d %s", sip_status(m), reason_of(m));
+        a->cancel = NULL; /* the INVITE's own final response decides */
+    }
+}
+
+static void on_cancel_failed(void *arg, struct sip_client *c, int error)
+{
+    struct sip_agent *a = arg;
+
+    (void)c;
+    err_step("the CANCEL was not answered: %s", strerror(error));
+    a->cancel = NULL;
+}
+
+void agent_cancel(struct sip_agent *a)
+{
+    static const struct sip_client_ops ops = {on_cancel_response, on_cancel_failed};
+    struct osip_message *m;
+
+    if (!a->provisional || a->cancelled || a->invite == NULL)
+        return;
+    m = call_cancel(&a->call, a->config);
+    if (m == NULL)
+        return;
+    a->cancelled = true;
+    (void)emit_bye_sent(a->call.cseq, "CANCEL", agent_sid(a), agent_emit_f, a);
+    a->cancel = sip_request(a->local.stack, m, &a->call.hop, &ops, a);
+    agent_limit(a, 64 * a->config->t1); /* RFC 3261 9.1 */
+}
+
+static void failure_cancelled(struct sip_agent *a, int code, const char *reason)
+{
+    if (a->failure.status == 0) {
+        failure_set(a, EX_TEMPFAIL, code, reason, "cancelled", "cancelled");
+        a->failure.silent = true; /* it was asked for */
+    } else if (a->failure.code == 0) {
+        a->failure.code = code;
+    }
+}
+
+void cancel_done(struct sip_agent *a, int code, const char *reason)
+{
+    if (a->cancel != NULL)
+        sip_client_forget(a->cancel);
+    a->cancel = NULL;
+    failure_cancelled(a, code, reason);
+    if (a->cancelled) {
+        finish(a, "CANCEL", code, reason, code != 0 ? NULL : "timeout");
+    } else {
+        failure_say(a);
+        agent_enter(a, SIP_ENDED);
+    }
+}
+
+/* --- Limits. */
+
+static void on_limit(void *arg)
+{
+    struct sip_agent *a = arg;
+
+    if (a->state != SIP_ENDING)
+        return;
+    if (a->bye != NULL) {
+        sip_client_forget(a->bye);
+        on_bye_failed(a, NULL, ETIMEDOUT);
+        return;
+    }
+    if (a->invite != NULL)
+        sip_client_forget(a->invite);
+    a->invite = NULL;
+    cancel_done(a, 0, "");
+}
+
+void agent_limit(struct sip_agent *a, int64_t ms)
+{
+    int64_t due = clock_ms() + ms;
+
+    if (a->limit_due != 0 && a->limit_due <= due)
+        return;
+    a->limit_due = due;
+    loop_at(a->loop, &a->limit_timer, due, on_limit, a);
+}
+
+void sip_agent_end(struct sip_agent *a, const char *why, int64_t limit_ms)
+{
+    if (a->state == SIP_ENDED)
+        return;
+    err_step("ending the session: %s", why);
+    if (a->state == SIP_IDLE) {
+        failure_cancelled(a, 0, "");
+        failure_say(a);
+        agent_enter(a, SIP_ENDED);
+        return;
+    }
+    if (limit_ms > 0)
+        agent_limit(a, limit_ms);
+    if (a->state == SIP_CALLING) {
+        agent_enter(a, SIP_ENDING);
+        agent_cancel(a);
+    } else if (a->state == SIP_TALKING) {
+        agent_enter(a, SIP_ENDING);
+        agent_bye(a);
+    }
+}

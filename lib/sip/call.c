@@ -1,0 +1,146 @@
+/* The INVITE as facts: to the journal and back. */
+#include "base/mem.h"
+#include "sip/agent.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUTES_MAX 64
+
+void routes_add(struct routes *r, struct slice value)
+{
+    r->v = mem_grow(r->v, r->n + 1, sizeof(*r->v));
+    r->v[r->n++] = slice_dup(value);
+}
+
+void routes_free(struct routes *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        free(r->v[i]);
+    free(r->v);
+    *r = (struct routes){NULL, 0};
+}
+
+void routes_from_facts(struct routes *r, const struct journal *facts, const char *event)
+{
+    for (int n = 1; n <= ROUTES_MAX; n++) {
+        char key[LINE_NAME_MAX];
+        const char *value;
+        (void)snprintf(key, sizeof(key), "%s.%d.uri", event, n);
+        value = journal_get(facts, key);
+        if (value == NULL)
+            return;
+        routes_add(r, slice_of(value));
+    }
+}
+
+int routes_emit(const struct routes *r, const char *event, const char *sid, emit_f *emit, void *arg)
+{
+    int err = r->n > ROUTES_MAX ? EMSGSIZE : 0;
+
+    for (size_t i = 0; i < r->n && err == 0; i++) {
+        struct line_out o;
+        line_begin(&o, event, sid);
+        line_number(&o, "n", (int64_t)i + 1);
+        line_text(&o, "uri", r->v[i]);
+        err = emit(arg, &o, false);
+    }
+    return err;
+}
+
+void call_free(struct call *k)
+{
+    free(k->call_id);
+    free(k->from);
+    free(k->from_tag);
+    free(k->to);
+    free(k->uri);
+    free(k->via);
+    free(k->contact);
+    routes_free(&k->route);
+    *k = (struct call){.cseq = 0};
+}
+
+int call_emit(const struct call *k, const char *sid, emit_f *emit, void *arg)
+{
+    char next[NET_TEXT_SIZE], local[NET_TEXT_SIZE];
+    struct line_out o;
+    int err = routes_emit(&k->route, "invite.route", sid, emit, arg);
+
+    net_addr_text(next, &k->hop.addr);
+    net_addr_text(local, &k->local);
+    line_begin(&o, "invite.sent", sid);
+    line_text(&o, "call-id", k->call_id);
+    line_text(&o, "from", k->from);
+    line_text(&o, "from-tag", k->from_tag);
+    line_text(&o, "to", k->to);
+    line_text(&o, "uri", k->uri);
+    line_number(&o, "cseq", k->cseq);
+    line_text(&o, "branch", k->branch);
+    line_text(&o, "transport", sip_transport_name(k->hop.transport));
+    line_text(&o, "next-hop", next);
+    line_text(&o, "local", local);
+    line_text(&o, "via", k->via);
+    line_text(&o, "contact", k->contact);
+    return err != 0 ? err : emit(arg, &o, false);
+}
+
+/* --- And back. */
+
+static char *fact(const struct journal *facts, const char *key, int *err)
+{
+    const char *value = journal_get(facts, key);
+
+    if (value == NULL)
+        *err = EBADMSG;
+    return mem_dup(value != NULL ? value : "");
+}
+
+static enum sip_transport transport_of(const char *name)
+{
+    return strcmp(name, "tcp") == 0 ? SIP_TCP : strcmp(name, "tls") == 0 ? SIP_TLS : SIP_UDP;
+}
+
+int hop_from_facts(struct sip_hop *hop, struct net_addr *local, const struct journal *facts,
+                   const char *event, const char *local_key)
+{
+    char key[LINE_NAME_MAX];
+    const char *transport, *next;
+
+    (void)snprintf(key, sizeof(key), "%s.transport", event);
+    transport = journal_get(facts, key);
+    (void)snprintf(key, sizeof(key), "%s.next-hop", event);
+    next = journal_get(facts, key);
+    *hop = (struct sip_hop){.transport = transport_of(transport != NULL ? transport : "udp")};
+    if (next == NULL || net_parse(next, &hop->addr) != 0)
+        return EBADMSG;
+    next = journal_get(facts, local_key);
+    return next != NULL && net_parse(next, local) == 0 ? 0 : EBADMSG;
+}
+
+int call_from_facts(struct call *k, const struct journal *facts)
+{
+    const char *branch = journal_get(facts, "invite.sent.branch");
+    int err = 0;
+
+    *k = (struct call){.cseq = journal_number(facts, "invite.sent.cseq", -1)};
+    if (!journal_has(facts, "invite.sent"))
+        return ENOENT;
+    k->call_id = fact(facts, "invite.sent.call-id", &err);
+    k->from = fact(facts, "invite.sent.from", &err);
+    k->from_tag = fact(facts, "invite.sent.from-tag", &err);
+    k->to = fact(facts, "invite.sent.to", &err);
+    k->uri = fact(facts, "invite.sent.uri", &err);
+    k->via = fact(facts, "invite.sent.via", &err);
+    k->contact = fact(facts, "invite.sent.contact", &err);
+    if (branch == NULL || strlen(branch) >= sizeof(k->branch) || k->cseq < 0)
+        err = EBADMSG;
+    else
+        (void)snprintf(k->branch, sizeof(k->branch), "%s", branch);
+    routes_from_facts(&k->route, facts, "invite.route");
+    if (err == 0)
+        err = hop_from_facts(&k->hop, &k->local, facts, "invite.sent", "invite.sent.local");
+    return err;
+}

@@ -1,0 +1,331 @@
+/* The INVITE as user agent client (RFC 3261 13.2): built, sent to one address after the other, and
+ * its refusals. What follows a 2xx stands in answer.c, CANCEL in bye.c. */
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "sdp/sdp.h"
+#include "sip/agent_int.h"
+
+#include <errno.h>
+#include <osipparser2/osip_parser.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LARGE         1300 /* RFC 3261 18.1.1 */
+#define TOO_SMALL_MAX 3
+
+static const char *fact(const struct sip_agent *a, const char *key)
+{
+    return journal_get(a->facts, key);
+}
+
+/* --- What is said. */
+
+static int make_offer(struct sip_agent *a)
+{
+    struct sdp_offer o = {.version = 1,
+                          .path = fact(a, "msrp.listening.path"),
+                          .proto = fact(a, "msrp.listening.proto"),
+                          .setup = fact(a, "msrp.listening.setup"),
+                          .direction = "sendonly",
+                          .accept_types = fact(a, "msrp.listening.accept-types"),
+                          .wrapped_types = fact(a, "msrp.listening.wrapped-types"),
+                          .fingerprint = fact(a, "msrp.listening.fingerprint"),
+                          .size = journal_number(a->facts, "msrp.listening.size", -1)};
+
+    o.session = (uint64_t)clock_wall_ms();
+    a->octets = journal_number(a->facts, "msrp.listening.octets", o.size);
+    if (o.proto == NULL)
+        o.proto = "TCP/MSRP";
+    if (o.setup == NULL)
+        o.setup = "passive";
+    if (o.accept_types == NULL)
+        o.accept_types = "message/cpim";
+    return sdp_offer_build(&o, &a->offer);
+}
+
+static char *wire_uri(const char *text)
+{
+    struct uri u;
+
+    return uri_parse(slice_of(text), &u, NULL) == 0 ? uri_text(&u) : mem_dup(text);
+}
+
+static char *name_addr(const char *text)
+{
+    char *uri = wire_uri(text);
+    char *value = mem_format("<%s>", uri);
+
+    free(uri);
+    return value;
+}
+
+/* A --proxy is a loose router, whether it says so or not. */
+static void add_proxy(struct call *k, const char *proxy)
+{
+    struct uri u;
+    char *uri = wire_uri(proxy);
+    bool loose = uri_parse(slice_of(uri), &u, NULL) == 0 && uri_param(&u, "lr").p != NULL;
+    char *value = mem_format("<%s%s>", uri, loose ? "" : ";lr");
+
+    routes_add(&k->route, slice_of(value));
+    free(value);
+    free(uri);
+}
+
+static void make_call(struct sip_agent *a)
+{
+    struct call *k = &a->call;
+    char token[33];
+
+    rand_token(token, 32);
+    k->call_id = mem_dup(token);
+    rand_token(token, 16);
+    k->from_tag = mem_dup(token);
+    k->from = name_addr(a->config->from);
+    k->to = name_addr(a->config->to);
+    k->uri = wire_uri(a->config->to);
+    for (size_t i = 0; i < a->config->proxy.n; i++)
+        add_proxy(k, a->config->proxy.v[i]);
+}
+
+/* Is the INVITE too large for UDP? Via and Contact are not known before the address is chosen, so
+ * the longest IPv4 address stands for ours. */
+static bool is_large(struct sip_agent *a)
+{
+    static const char longest[] = "255.255.255.255:65535";
+    struct osip_message *m;
+    char branch[64];
+    char *text = NULL;
+    size_t n = 0;
+
+    a->call.contact = contact_value(a->config, longest, SIP_TCP);
+    m = call_invite(&a->call, a->config, a->min_se, buf_slice(&a->offer));
+    free(a->call.contact);
+    a->call.contact = NULL;
+    if (m == NULL)
+        return false;
+    headers_apply(m, a->config);
+    if (sip_via_add(m, SIP_TCP, longest, branch) == 0 && osip_message_to_str(m, &text, &n) == 0)
+        osip_free(text);
+    osip_message_free(m);
+    return n > LARGE;
+}
+
+/* --- Where it goes. */
+
+static int find_hops(struct sip_agent *a, const char **why)
+{
+    const char *next = a->config->proxy.n > 0 ? a->config->proxy.v[0] : a->config->to;
+    struct uri u;
+    int err = uri_parse(slice_of(next), &u, why);
+
+    return err != 0 ? err : hops_find(&u, a->config, is_large(a), &a->hops, why);
+}
+
+static void local_fault(struct sip_agent *a, int err)
+{
+    const char *bind = a->config->sip_bind;
+    struct sip_fault f;
+    int status = err == EADDRINUSE ? EX_OSERR : err == EACCES ? EX_NOPERM : EX_CONFIG;
+
+    if (err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM)
+        status = EX_OSERR;
+    (void)fault_set(&f, status, bind != NULL ? bind : "SIP socket", strerror(err),
+                    bind != NULL ? "choose another --sip-bind" : NULL);
+    err_line(f.what, f.why, f.hint);
+    failure_set(a, status, 0, "", "local-address", f.why);
+    a->failure.silent = true;
+    failure_say(a);
+    agent_enter(a, SIP_ENDED);
+}
+
+static const struct sip_client_ops invite_ops;
+
+/* Everything another process needs to cancel it is in the journal before the INVITE leaves. */
+static void send_to(struct sip_agent *a, const struct sip_hop *hop)
+{
+    struct call *k = &a->call;
+    struct osip_message *m;
+    int err = local_listen(&a->local, hop, &k->local);
+
+    if (err != 0) {
+        local_fault(a, err);
+        return;
+    }
+    k->hop = *hop;
+    k->cseq++;
+    free(k->via);
+    free(k->contact);
+    k->via = local_sent_by(&a->local, hop);
+    k->contact = contact_value(a->config, k->via, hop->transport);
+    m = call_invite(k, a->config, a->min_se, buf_slice(&a->offer));
+    if (m == NULL || sip_via_add(m, hop->transport, k->via, k->branch) != 0) {
+        osip_message_free(m);
+        agent_fail(a, EX_SOFTWARE, 0, "", "build", "the INVITE could not be built");
+        return;
+    }
+    headers_apply(m, a->config);
+    err = call_emit(k, agent_sid(a), agent_emit_f, a);
+    if (err != 0) {
+        osip_message_free(m);
+        agent_fail(a, err == EMSGSIZE ? EX_USAGE : EX_IOERR, 0, "", "journal",
+                   err == EMSGSIZE ? "an address is too long" : "the journal cannot be written");
+        return;
+    }
+    a->provisional = false;
+    a->invite = sip_request(a->local.stack, m, hop, &invite_ops, a);
+    if (a->state == SIP_IDLE)
+        agent_enter(a, SIP_CALLING);
+}
+
+static bool send_to_next(struct sip_agent *a)
+{
+    char text[NET_TEXT_SIZE];
+
+    if (a->next_hop >= a->hops.n || a->state == SIP_ENDING)
+        return false;
+    net_addr_text(text, &a->hops.v[a->next_hop].addr);
+    err_step("INVITE to %s by %s", text, sip_via_name(a->hops.v[a->next_hop].transport));
+    send_to(a, &a->hops.v[a->next_hop++]);
+    return true;
+}
+
+/* --- Nobody answers. */
+
+static void on_answer_timeout(void *arg)
+{
+    struct sip_agent *a = arg;
+    char text[64];
+
+    if (a->state != SIP_CALLING)
+        return;
+    (void)snprintf(text, sizeof(text), "no answer within %lld s",
+                   (long long)(a->config->answer_timeout / 1000));
+    failure_set(a, EX_TEMPFAIL, 0, "", "no-answer", text);
+    sip_agent_end(a, "no-answer", 64 * a->config->t1);
+}
+
+static void on_failed(void *arg, struct sip_client *c, int error)
+{
+    struct sip_agent *a = arg;
+    char where[NET_TEXT_SIZE], text[160];
+
+    (void)c;
+    a->invite = NULL;
+    net_addr_text(where, &a->call.hop.addr);
+    (void)snprintf(text, sizeof(text), "%s by %s: %s", where, sip_via_name(a->call.hop.transport),
+                   error == ETIMEDOUT ? "no answer" : strerror(error));
+    err_step("%s", text);
+    if (a->state == SIP_ENDING)
+        cancel_done(a, 0, "");
+    else if (!send_to_next(a))
+        agent_fail(a, EX_TEMPFAIL, 0, "", error == ETIMEDOUT ? "timeout" : "unreachable", text);
+}
+
+/* --- Responses. */
+
+static void remember_early(struct sip_agent *a, const char *tag)
+{
+    for (size_t i = 0; i < a->earlies; i++)
+        if (strcmp(a->early[i], tag) == 0)
+            return;
+    if (a->earlies < EARLY_MAX)
+        a->early[a->earlies++] = mem_dup(tag);
+}
+
+static void progressed(struct sip_agent *a, const struct osip_message *m)
+{
+    size_t before = a->earlies;
+    const char *tag = tag_of(m, true);
+    struct line_out o;
+
+    a->provisional = true;
+    if (tag != NULL)
+        remember_early(a, tag);
+    if (a->state == SIP_ENDING)
+        agent_cancel(a);
+    if (sip_status(m) == a->progress_code && before == a->earlies)
+        return;
+    a->progress_code = sip_status(m);
+    line_begin(&o, "invite.progress", agent_sid(a));
+    line_number(&o, "code", sip_status(m));
+    line_free_text(&o, "reason", slice_of(reason_of(m)));
+    line_text(&o, "to-tag", tag);
+    (void)agent_emit(a, &o); /* a tag too long for a line is only not remembered */
+}
+
+/* 422: the same call again with the interval that the peer wants (RFC 4028 7.4). */
+static bool try_longer(struct sip_agent *a, const struct osip_message *m)
+{
+    int64_t wanted = header_number(m, "Min-SE", 0);
+
+    if (sip_status(m) != 422 || wanted <= a->min_se || a->state == SIP_ENDING ||
+        ++a->too_small > TOO_SMALL_MAX)
+        return false;
+    a->min_se = wanted;
+    send_to(a, &a->call.hop);
+    return true;
+}
+
+static void refused(struct sip_agent *a, const struct osip_message *m)
+{
+    int code = sip_status(m);
+    char text[160];
+
+    if (try_longer(a, m) || (code == 503 && send_to_next(a)))
+        return;
+    if (a->state == SIP_ENDING) {
+        cancel_done(a, code, reason_of(m));
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "refused: %d %s", code, reason_of(m));
+    failure_set(a, sip_verdict(code), code, reason_of(m), "refused", text);
+    a->failure.retry_after = header_number(m, "Retry-After", -1);
+    failure_say(a);
+    agent_enter(a, SIP_ENDED);
+}
+
+static void on_response(void *arg, struct sip_client *c, const struct osip_message *m,
+                        const struct sip_hop *from)
+{
+    struct sip_agent *a = arg;
+    int code = sip_status(m);
+
+    (void)c;
+    if (code < 200) {
+        progressed(a, m);
+        return;
+    }
+    a->invite = NULL;
+    if (code < 300)
+        invite_answered(a, m, from);
+    else
+        refused(a, m);
+}
+
+static const struct sip_client_ops invite_ops = {on_response, on_failed};
+
+void sip_agent_invite(struct sip_agent *a)
+{
+    const char *why = "";
+    int err;
+
+    if (a->state != SIP_IDLE || a->invite != NULL)
+        return;
+    if (make_offer(a) != 0) {
+        agent_fail(a, EX_SOFTWARE, 0, "", "offer", "msrp.listening makes no offer");
+        return;
+    }
+    make_call(a);
+    err = find_hops(a, &why);
+    if (err != 0) {
+        agent_fail(a, err == ENOENT ? EX_TEMPFAIL : EX_USAGE, 0, "", "unresolved", why);
+        return;
+    }
+    loop_at(a->loop, &a->answer_timer, clock_ms() + a->config->answer_timeout, on_answer_timeout,
+            a);
+    (void)send_to_next(a);
+}

@@ -1,0 +1,89 @@
+/* Where we are reachable: one listener for each transport and IP version that is used, opened when
+ * the first request needs it. */
+#include "base/mem.h"
+#include "sip/agent.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct local_end *end_for(const struct local *l, const struct sip_hop *to)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->ends[i].transport == to->transport &&
+            l->ends[i].bound.ss.ss_family == to->addr.ss.ss_family)
+            return &l->ends[i];
+    return NULL;
+}
+
+static struct net_bind one_port(const struct net_addr *a)
+{
+    struct net_bind b = {.port_low = net_port(a), .port_high = net_port(a)};
+    char host[NET_TEXT_SIZE];
+
+    net_host_text(host, a, false);
+    (void)snprintf(b.host, sizeof(b.host), "%s", host);
+    return b;
+}
+
+/* The port of another transport of ours, so that one Contact is right for both. */
+static bool sibling(const struct local *l, int family, struct net_bind *b)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->ends[i].bound.ss.ss_family == family) {
+            *b = one_port(&l->ends[i].bound);
+            return true;
+        }
+    return false;
+}
+
+static int listen_on(struct local *l, const struct sip_hop *to, const struct net_bind *b,
+                     struct net_addr *bound)
+{
+    return sip_stack_listen(l->stack, to->transport, b, to->addr.ss.ss_family, true, bound);
+}
+
+int local_listen(struct local *l, const struct sip_hop *to, struct net_addr *bound)
+{
+    const struct local_end *known = end_for(l, to);
+    struct net_bind b = {.port_low = 0};
+    int err = ENOENT;
+
+    if (known != NULL) {
+        *bound = known->bound;
+        return 0;
+    }
+    if (l->n == sizeof(l->ends) / sizeof(l->ends[0]))
+        return EMFILE;
+    if (l->again.len != 0 && l->again.ss.ss_family == to->addr.ss.ss_family) {
+        b = one_port(&l->again);
+        err = listen_on(l, to, &b, bound);
+    }
+    if (err != 0 && sibling(l, to->addr.ss.ss_family, &b))
+        err = listen_on(l, to, &b, bound);
+    if (err != 0) {
+        b = (struct net_bind){.port_low = 0};
+        if (l->config->sip_bind != NULL && net_parse_bind(l->config->sip_bind, &b) != 0)
+            return EINVAL;
+        err = listen_on(l, to, &b, bound);
+    }
+    if (err == 0)
+        l->ends[l->n++] = (struct local_end){to->transport, *bound};
+    return err;
+}
+
+char *local_sent_by(const struct local *l, const struct sip_hop *to)
+{
+    struct net_addr own = end_for(l, to)->bound;
+    char text[NET_TEXT_SIZE];
+
+    if (l->config->sip_advertise != NULL) {
+        const char *host = l->config->sip_advertise;
+        bool v6 = strchr(host, ':') != NULL && host[0] != '[';
+        return mem_format("%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "", net_port(&own));
+    }
+    /* On an error the bound address is shown: the request then fails by itself. */
+    (void)sip_local(l->stack, to, &own);
+    net_addr_text(text, &own);
+    return mem_dup(text);
+}
