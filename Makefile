@@ -21,11 +21,16 @@ ALL_LDFLAGS = -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed $(LDFLAGS)
 ROOMS = base journal cpim sdp msrp sip stage
 PROGRAMS = $(patsubst bin/%.c,%,$(wildcard bin/cpm-*.c))
 UNITS = $(patsubst test/unit/%.c,%,$(wildcard test/unit/*.c))
+PEERS = $(patsubst test/peers/%.c,%,$(wildcard test/peers/*.c))
 PAGES = $(wildcard man/*.[1-8])
 
 # What a room needs from outside.
 LIBS_sdp = -losipparser2
 LIBS_sip = -losip2 -losipparser2
+
+# V=1 shows the commands.
+Q = $(if $(V),,@)
+say = @$(if $(V),:,echo '  $(1)')
 
 comma = ,
 room_objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/$(1)/*.c))
@@ -40,7 +45,7 @@ all: $(PROGRAMS:%=$(BUILD)/bin/%)
 define ROOM
 $(BUILD)/lib$(1).a: $(call room_objects,$(1))
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$(Q)$$(AR) rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call ROOM,$(r))))
 
@@ -48,18 +53,24 @@ $(foreach r,$(ROOMS),$(eval $(call ROOM,$(r))))
 define PROGRAM
 $(1): $(2) $(call archives,$(3))
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_LDFLAGS) $$(CFLAGS) -o $$@ $$^ $(call libs,$(3))
+	$$(call say,link $$@)
+	$(Q)$$(CC) $$(ALL_LDFLAGS) $$(CFLAGS) -o $$@ $$^ $(call libs,$(3))
 endef
 
 # A program is bin/cpm-NAME.c and, where it is large, the files in bin/NAME/.
 $(foreach p,$(PROGRAMS),$(eval $(call PROGRAM,$(BUILD)/bin/$(p),\
-	$(patsubst %.c,$(BUILD)/%.o,bin/$(p).c $(wildcard bin/$(p:cpm-%=%)/*.c)),\
+	$(patsubst %.c,$(BUILD)/obj/%.o,bin/$(p).c $(wildcard bin/$(p:cpm-%=%)/*.c)),\
 	$(call allowed,bin/$(p)))))
 
 # A unit test is test/unit/ROOM_TOPIC.c; it may use what its room may use.
 unit_room = $(firstword $(subst _, ,$(1)))
 $(foreach u,$(UNITS),$(eval $(call PROGRAM,$(BUILD)/test/unit/$(u),$(BUILD)/test/unit/$(u).o,\
 	$(call unit_room,$(u)) $(call allowed,$(call unit_room,$(u))))))
+
+$(eval $(call PROGRAM,$(BUILD)/test/bench/bench,$(BUILD)/test/bench/bench.o,))
+
+# A peer for the tests shares no code with the programs.
+$(foreach p,$(PEERS),$(eval $(call PROGRAM,$(BUILD)/test/peers/$(p),$(BUILD)/test/peers/$(p).o,)))
 
 # Objects are made anew when the compiler or its flags change.
 FLAGS_NOW = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
@@ -68,9 +79,18 @@ $(BUILD)/flags: FORCE
 	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || \
 		printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' >$@
 
+define COMPILE
+@mkdir -p $(@D)
+$(call say,cc $<)
+$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+endef
+
 $(BUILD)/%.o: %.c $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE)
+
+# So that build/bin holds programs alone.
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	$(COMPILE)
 
 -include $(shell test -d $(BUILD) && find $(BUILD) -path $(BUILD)/asan -prune -o -path $(BUILD)/gcc -prune -o \
 	-path $(BUILD)/clang -prune -o -name '*.d' -print)
@@ -103,7 +123,7 @@ check-long:
 	@scripts/bootstrap check
 	@CPM_LONG=1 scripts/check $(BUILD)
 
-units: $(UNITS:%=$(BUILD)/test/unit/%)
+units: $(UNITS:%=$(BUILD)/test/unit/%) $(PEERS:%=$(BUILD)/test/peers/%)
 
 unit: units
 	@scripts/run-units $(BUILD)/test/unit
@@ -118,10 +138,10 @@ lint:
 	@scripts/lint $(BUILD)
 
 format:
-	clang-format -i $(wildcard lib/*/*.[ch] bin/*.[ch] bin/*/*.[ch] test/unit/*.[ch])
+	clang-format -i $(wildcard lib/*/*.[ch] bin/*.[ch] bin/*/*.[ch] test/*/*.[ch])
 
-bench: all
-	@scripts/bench $(BUILD)/bin
+bench: all $(BUILD)/test/bench/bench
+	@scripts/bench $(BUILD)
 
 install: all
 	install -d '$(DESTDIR)$(BINDIR)'
