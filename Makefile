@@ -28,9 +28,9 @@ PAGES = $(wildcard man/*.[1-8])
 LIBS_sdp = -losipparser2
 LIBS_sip = -losip2 -losipparser2
 
-# V=1 shows the commands.
+# V=1 shows the commands, -s nothing.
 Q = $(if $(V),,@)
-say = @$(if $(V),:,echo '  $(1)')
+say = @$(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),:,echo '  $(1)')
 
 comma = ,
 room_objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/$(1)/*.c))

@@ -57,7 +57,7 @@ static void put_line(char *text, size_t n)
 
 #define TEXT_SIZE 1024
 
-static void say(const char *format, va_list ap)
+__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list ap)
 {
     char text[TEXT_SIZE];
     int head = snprintf(text, sizeof text, "%s: ", program);
