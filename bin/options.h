@@ -126,7 +126,13 @@
          .kind = OPT_TEXT,                                                        \
          .arg = "URI",                                                            \
          .help = "Referred-By, if it is not --from",                              \
-         .to = TO(referred_by)},
+         .to = TO(referred_by)},                                                  \
+        {.name = "from-check",                                                    \
+         .kind = OPT_CHOICE,                                                      \
+         .arg = "yes|no",                                                         \
+         .choices = "yes|no",                                                     \
+         .help = "does the message's CPIM From have to be --from?",               \
+         .to = TO(from_check)},
 
 #define SIP_HEADER_OPTIONS(TO)                                                                  \
     {.name = "user-agent",                                                                      \
@@ -310,15 +316,15 @@
 
 /* Every option that a configuration file may hold, of all programs (opt_program.known). A test
  * holds this list against the tables. */
-#define OPTION_NAMES                                                                              \
-    {                                                                                             \
-        "accept-contact", "accept-timeout", "answer-timeout", "asserted-identity", "chunk-size",  \
-            "dial-after", "failure-report", "header", "icsi", "imdn", "keep-session", "linger",   \
-            "min-se", "msrp-advertise", "msrp-listen", "proxy", "quiet", "reason", "referred-by", \
-            "report-timeout", "require-report", "session-expires", "setup", "sip-advertise",      \
-            "sip-bind", "size-of", "speak-first", "stall-timeout", "start-timeout",               \
-            "stop-and-wait", "success-report", "t1", "t2", "t4", "timeout", "transport",          \
-            "user-agent", "verbose", NULL                                                         \
+#define OPTION_NAMES                                                                               \
+    {                                                                                              \
+        "accept-contact", "accept-timeout", "answer-timeout", "asserted-identity", "chunk-size",   \
+            "dial-after", "failure-report", "from-check", "header", "icsi", "imdn",                \
+            "keep-session", "linger", "min-se", "msrp-advertise", "msrp-listen", "proxy", "quiet", \
+            "reason", "referred-by", "report-timeout", "require-report", "session-expires",        \
+            "setup", "sip-advertise", "sip-bind", "size-of", "speak-first", "stall-timeout",       \
+            "start-timeout", "stop-and-wait", "success-report", "t1", "t2", "t4", "timeout",       \
+            "transport", "user-agent", "verbose", NULL                                             \
     }
 
 #endif

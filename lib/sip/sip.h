@@ -33,6 +33,7 @@ struct sip_config {
     const char *accept_contact;    /* the whole value; made from icsi */
     const char *asserted_identity; /* from */
     const char *referred_by;       /* from */
+    const char *from_check;        /* yes (or NULL): the CPIM From has to be the originator; no */
     const char *user_agent;        /* SIP_USER_AGENT */
     const char *conversation_id;   /* has to be set before sip_agent_invite */
     const char *contribution_id;   /* the same */
