@@ -8,43 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CLAIM_RETRY_MS 50
-#define CLAIM_WAIT_MS  5000
-#define FLUSH_WAIT_MS  2000
-#define STOP_WAIT_MS   5000
-#define JOIN_RETRY_MS  20
-
-enum phase {
-    CLAIMING, /* cpm-invite: the claim is held by another */
-    WAITING,  /* for the attempt to join */
-    WORKING,  /* between joined and stage_end */
-    COPYING,  /* our work is done; the input has not ended yet */
-    FLUSHING, /* the input has ended; the reader is slow */
-    OVER,
-};
-
-struct stage {
-    struct loop *loop;
-    enum journal_role role;
-    const struct stage_options *options;
-    const struct stage_ops *ops;
-    void *arg;
-    struct journal *journal;
-    enum phase phase;
-    int status;
-    int signal;       /* that was caught, or 0 */
-    bool file_failed; /* a line could not be written: 74 */
-    bool looking;     /* inside look: no recursion */
-    int64_t started;  /* the first claim try, the wait for an attempt, or the joining */
-    char sid[LINE_NAME_MAX + 1];
-    char first_sid[LINE_NAME_MAX + 1]; /* the first on stdin */
-    struct in in;
-    struct out out;
-    struct seen seen;             /* cpm-bye: what the transcript has */
-    struct loop_timer timer;      /* of the phase */
-    struct loop_timer stop_timer; /* after a signal */
-    struct line line;
-};
+#define FLUSH_WAIT_MS 2000
+#define STOP_WAIT_MS  5000
 
 static void look(struct stage *s);
 
@@ -68,7 +33,7 @@ bool stage_in_pipeline(const struct stage *s)
     return s->role == ROLE_INVITE ? s->out.pipe : s->in.given;
 }
 
-static int64_t start_timeout(const struct stage *s)
+int64_t stage_start_timeout(const struct stage *s)
 {
     return s->options->start_timeout_ms ? s->options->start_timeout_ms : STAGE_START_TIMEOUT_MS;
 }
@@ -92,7 +57,7 @@ static bool waited_enough(const struct stage *s, enum journal_role role)
         return true;
     if (pipeline && s->options->start_timeout_ms == 0)
         return false;
-    return clock_ms() - s->started >= start_timeout(s);
+    return clock_ms() - s->started >= stage_start_timeout(s);
 }
 
 enum stage_partner stage_partner(struct stage *s, enum journal_role role)
@@ -111,7 +76,7 @@ enum stage_partner stage_partner(struct stage *s, enum journal_role role)
 /* --- Lines out. */
 
 /* cpm-bye's stdout is the whole transcript, each line once, whichever way it came. */
-static void show(struct stage *s, struct slice line, bool progress)
+void stage_show(struct stage *s, struct slice line, bool progress)
 {
     if (s->role == ROLE_BYE && seen_before(&s->seen, line))
         return;
@@ -125,7 +90,7 @@ int stage_emit(struct stage *s, struct line_out *o, enum stage_how how)
     if (how == STAGE_PROGRESS) {
         int err = line_end(o);
         if (!err)
-            show(s, (struct slice){o->text, o->n}, true);
+            stage_show(s, (struct slice){o->text, o->n}, true);
         return err;
     }
     int err = journal_append(s->journal, o, how == STAGE_DURABLE, &text);
@@ -137,7 +102,7 @@ int stage_emit(struct stage *s, struct line_out *o, enum stage_how how)
         s->file_failed = true;
         return err;
     }
-    show(s, text, false);
+    stage_show(s, text, false);
     return 0;
 }
 
@@ -169,7 +134,7 @@ static void on_file_line(void *arg, const struct line *l, struct slice text)
         return;
     memcpy(whole, text.p, text.n);
     whole[text.n] = '\n';
-    show(s, (struct slice){whole, text.n + 1}, slice_is(l->event, "msrp.progress"));
+    stage_show(s, (struct slice){whole, text.n + 1}, slice_is(l->event, "msrp.progress"));
 }
 
 /* --- Lines in. */
@@ -180,12 +145,12 @@ static void copy_line(struct stage *s, struct slice text)
     if (line_parse(text, &s->line) == 0 && s->line.wall_ms == 0) {
         /* Written by a person or a script: it gets a time and our name. */
         if (line_complete(text, &o) == 0)
-            show(s, (struct slice){o.text, o.n}, false);
+            stage_show(s, (struct slice){o.text, o.n}, false);
         return;
     }
     memcpy(o.text, text.p, text.n);
     o.text[text.n] = '\n';
-    show(s, (struct slice){o.text, text.n + 1}, slice_is(s->line.event, "msrp.progress"));
+    stage_show(s, (struct slice){o.text, text.n + 1}, slice_is(s->line.event, "msrp.progress"));
 }
 
 static void on_input_line(void *arg, struct slice text)
@@ -208,26 +173,26 @@ static void on_changed(void *arg)
 
 /* --- The phases. */
 
-static void finish(struct stage *s, int status)
+void stage_finish(struct stage *s, int status)
 {
     s->status = status;
     s->phase = OVER;
     loop_stop(s->loop);
 }
 
-static void later(struct stage *s, int64_t ms)
+void stage_later(struct stage *s, int64_t ms)
 {
     loop_at(s->loop, &s->timer, clock_ms() + ms, on_changed, s);
 }
 
-static void enter_attempt(struct stage *s)
+void stage_enter(struct stage *s)
 {
     (void)snprintf(s->sid, sizeof s->sid, "%s", journal_sid(s->journal));
     s->phase = WORKING;
     s->started = clock_ms();
     loop_cancel(s->loop, &s->timer);
     /* A partner that does not come must be noticed without any other event. */
-    later(s, start_timeout(s));
+    stage_later(s, stage_start_timeout(s));
     if (s->role == ROLE_BYE) {
         struct journal *again; /* the lines that were read before we joined */
         bool grew;
@@ -239,111 +204,6 @@ static void enter_attempt(struct stage *s)
         journal_on_line(s->journal, on_file_line, s);
     }
     s->ops->joined(s, s->arg);
-}
-
-static void refuse(struct stage *s, int status, const char *why, const char *hint)
-{
-    err_line(s->options->session, why, hint);
-    finish(s, status);
-}
-
-static void refuse_transferred(struct stage *s)
-{
-    if (s->role != ROLE_INVITE && stage_in_pipeline(s)) {
-        finish(s, EX_USAGE); /* cpm-invite has said it */
-        return;
-    }
-    refuse(s, EX_USAGE, "its message was delivered already", "use a new session file");
-}
-
-static int resource_status(int err)
-{
-    return err == EACCES || err == EPERM ? EX_NOPERM : EX_OSERR;
-}
-
-static void try_to_start(struct stage *s)
-{
-    struct slice text;
-    int err = journal_start(s->journal, s->role, &text);
-    if (err == EAGAIN && clock_ms() - s->started < CLAIM_WAIT_MS) {
-        later(s, CLAIM_RETRY_MS); /* a lock that is freed wakes nobody */
-        return;
-    }
-    switch (err) {
-    case 0:
-        show(s, text, false);
-        enter_attempt(s);
-        return;
-    case EAGAIN:
-    case EBUSY:
-        refuse(s, EX_TEMPFAIL, "another attempt is under way", "wait for its end");
-        return;
-    case EEXIST:
-        refuse_transferred(s);
-        return;
-    case ESTALE:
-        refuse(s, EX_TEMPFAIL, "the file was moved away", "try again");
-        return;
-    default:
-        refuse(s, resource_status(err), strerror(err), "make room, then try again");
-    }
-}
-
-static void nobody_came(struct stage *s)
-{
-    if (stage_in_pipeline(s) && !s->in.open && !s->in.any)
-        refuse(s, EX_TEMPFAIL, "stdin ended before any line",
-               "a stage by itself needs --alone or </dev/null");
-    else
-        refuse(s, EX_TEMPFAIL, "no attempt to join", "start the other stages");
-}
-
-/* Which attempt: --attempt, or the first sid on stdin, or (NULL) the last. False: not known yet. */
-static bool attempt_to_join(struct stage *s, const char **sid)
-{
-    *sid = s->options->attempt;
-    if (*sid || !stage_in_pipeline(s))
-        return true;
-    *sid = s->first_sid[0] ? s->first_sid : NULL;
-    if (*sid)
-        return true;
-    /* End of input is a reason to look: while the stage before lives, the file says it all. */
-    enum journal_role before = s->role == ROLE_BYE ? ROLE_SERVE : ROLE_INVITE;
-    return !s->in.open && journal_life(s->journal, before) == LIFE_ALIVE;
-}
-
-static bool given_up(struct stage *s, const char *sid)
-{
-    if (stage_in_pipeline(s) && !sid && !s->in.open)
-        return true;
-    if (stage_in_pipeline(s) && s->options->start_timeout_ms == 0)
-        return false;
-    return clock_ms() - s->started >= start_timeout(s);
-}
-
-static void try_to_join(struct stage *s)
-{
-    const char *sid;
-    int err = EAGAIN;
-    bool known = attempt_to_join(s, &sid);
-    if (known)
-        err = journal_join(s->journal, sid, s->role);
-    if (err == 0) {
-        enter_attempt(s);
-    } else if (err == ENOENT) {
-        refuse(s, EX_TEMPFAIL, "that attempt is not under way", "start a new one");
-    } else if (err != EAGAIN) {
-        refuse(s, resource_status(err), strerror(err), NULL);
-    } else if (journal_has(s->journal, "msrp.transferred") &&
-               (!journal_claimed(s->journal) || given_up(s, sid))) {
-        refuse_transferred(s);
-    } else if (given_up(s, known ? sid : NULL)) {
-        nobody_came(s);
-    } else {
-        int64_t left = s->started + start_timeout(s) - clock_ms();
-        /* The starter holds the claim alone for a moment after attempt.start. */
-        later(s, journal_claimed(s->journal) ? JOIN_RETRY_MS : left > 0 ? left : JOIN_RETRY_MS);
-    }
 }
 
 /* Does the one before still have something to say? */
@@ -361,7 +221,7 @@ static bool input_over(struct stage *s)
 static void on_flush_timeout(void *arg)
 {
     struct stage *s = arg;
-    finish(s, s->status);
+    stage_finish(s, s->status);
 }
 
 static void copy_on(struct stage *s)
@@ -371,17 +231,17 @@ static void copy_on(struct stage *s)
         loop_at(s->loop, &s->timer, clock_ms() + FLUSH_WAIT_MS, on_flush_timeout, s);
     }
     if (s->phase == FLUSHING && out_empty(&s->out))
-        finish(s, s->status);
+        stage_finish(s, s->status);
 }
 
 static void step(struct stage *s)
 {
     switch (s->phase) {
     case CLAIMING:
-        try_to_start(s);
+        stage_try_to_start(s);
         break;
     case WAITING:
-        try_to_join(s);
+        stage_try_to_join(s);
         break;
     case WORKING:
         s->ops->look(s, s->arg);
@@ -421,7 +281,7 @@ void stage_end(struct stage *s, int status)
         return;
     s->status = s->file_failed && status == 0 ? EX_IOERR : status;
     s->phase = COPYING;
-    later(s, 0);
+    stage_later(s, 0);
 }
 
 /* --- Signals. */

@@ -68,4 +68,47 @@ struct seen {
 bool seen_before(struct seen *s, struct slice line); /* and from now on it is */
 void seen_free(struct seen *s);
 
+/* --- stage.c: the life of a stage; join.c: its first two phases. */
+
+enum phase {
+    CLAIMING, /* cpm-invite: the claim is held by another */
+    WAITING,  /* for the attempt to join */
+    WORKING,  /* between joined and stage_end */
+    COPYING,  /* our work is done; the input has not ended yet */
+    FLUSHING, /* the input has ended; the reader is slow */
+    OVER,
+};
+
+struct stage {
+    struct loop *loop;
+    enum journal_role role;
+    const struct stage_options *options;
+    const struct stage_ops *ops;
+    void *arg;
+    struct journal *journal;
+    enum phase phase;
+    int status;
+    int signal;       /* that was caught, or 0 */
+    bool file_failed; /* a line could not be written: 74 */
+    bool looking;     /* inside look: no recursion */
+    int64_t started;  /* the first claim try, the wait for an attempt, or the joining */
+    char sid[LINE_NAME_MAX + 1];
+    char first_sid[LINE_NAME_MAX + 1]; /* the first on stdin */
+    struct in in;
+    struct out out;
+    struct seen seen;             /* cpm-bye: what the transcript has */
+    struct loop_timer timer;      /* of the phase */
+    struct loop_timer stop_timer; /* after a signal */
+    struct line line;
+};
+
+void stage_try_to_start(struct stage *s); /* the phase CLAIMING */
+void stage_try_to_join(struct stage *s);  /* the phase WAITING */
+
+void stage_enter(struct stage *s); /* the attempt is ours */
+void stage_finish(struct stage *s, int status);
+void stage_later(struct stage *s, int64_t ms); /* look again then, or sooner */
+void stage_show(struct stage *s, struct slice line, bool progress);
+int64_t stage_start_timeout(const struct stage *s);
+
 #endif
