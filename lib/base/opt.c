@@ -67,6 +67,12 @@ void opt_list_add(struct opt_list *list, const char *text)
     list->v[list->n++] = text;
 }
 
+const char *opt_keep(struct opt_settings *all, char *text)
+{
+    opt_list_add(&all->kept, text);
+    return text;
+}
+
 static void add_table(struct opt_settings *all, const struct opt *table)
 {
     for (; table->name; table++) {
@@ -140,13 +146,14 @@ static const char *check_number(const struct opt *o, const char *text, int64_t *
     int64_t min = limited ? o->min : 0;
     int64_t max = limited ? o->max : INT64_MAX;
     if (parse_number(o, text, value) != 0)
-        return mem_format("\"%s\" is not %s", text, number_name(o->kind));
+        return opt_keep(&settings, mem_format("\"%s\" is not %s", text, number_name(o->kind)));
     if (*value >= min && *value <= max)
         return NULL;
     if (!limited)
-        return mem_format("\"%s\" is negative", text);
-    return mem_format("\"%s\" is not within %s to %s", text, opt_number_text(o->kind, min),
-                      opt_number_text(o->kind, max));
+        return opt_keep(&settings, mem_format("\"%s\" is negative", text));
+    return opt_keep(&settings,
+                    mem_format("\"%s\" is not within %s to %s", text, opt_number_text(o->kind, min),
+                               opt_number_text(o->kind, max)));
 }
 
 /* Puts the value of a scalar where the option wants it. */
@@ -158,13 +165,13 @@ static const char *assign(const struct opt *o, const char *text)
     switch (o->kind) {
     case OPT_FLAG:
         if (!parse_flag(text, &flag))
-            return mem_format("\"%s\" is neither yes nor no", text);
+            return opt_keep(&settings, mem_format("\"%s\" is neither yes nor no", text));
         if (o->to)
             *(bool *)o->to = flag;
         return NULL;
     case OPT_CHOICE:
         if (!is_choice(o->choices, text))
-            return mem_format("\"%s\" is none of %s", text, o->choices);
+            return opt_keep(&settings, mem_format("\"%s\" is none of %s", text, o->choices));
         if (o->to)
             *(const char **)o->to = text;
         return NULL;
@@ -189,8 +196,10 @@ const char *opt_put(struct opt_setting *s, enum opt_source source, const char *o
     if (why)
         return why;
     bool list = s->o->kind == OPT_LIST;
-    if (!list || source != s->source || !*text)
-        s->values = (struct opt_list){0}; /* not freed: the program may hold it */
+    if (!list || source != s->source || !*text) {
+        free(s->values.v);
+        s->values = (struct opt_list){0};
+    }
     s->source = source;
     s->origin = origin;
     if (!list || *text)
@@ -204,7 +213,7 @@ const char *opt_put(struct opt_setting *s, enum opt_source source, const char *o
 
 static _Noreturn void wrong_use(const char *what, const char *why)
 {
-    char *hint = mem_format("see %s --help", settings.program->name);
+    const char *hint = opt_keep(&settings, mem_format("see %s --help", settings.program->name));
     err_die(EX_USAGE, what, why, hint);
 }
 
@@ -221,7 +230,7 @@ static bool takes_argument(const struct opt *o)
     return o->kind != OPT_FLAG && o->arg;
 }
 
-static struct option *long_options(const struct opt_settings *all)
+static struct option *long_options(struct opt_settings *all)
 {
     struct option *v = mem_new((all->n * 2 + 1) * sizeof *v);
     size_t n = 0;
@@ -231,7 +240,8 @@ static struct option *long_options(const struct opt_settings *all)
         v[n++] = (struct option){o->name, takes_argument(o) ? required_argument : no_argument, NULL,
                                  value};
         if (opt_can_be_undone(o))
-            v[n++] = (struct option){mem_format("no-%s", o->name), no_argument, NULL, value + 1};
+            v[n++] = (struct option){opt_keep(all, mem_format("no-%s", o->name)), no_argument, NULL,
+                                     value + 1};
     }
     return v;
 }
@@ -278,7 +288,7 @@ static _Noreturn void complain(const struct opt_settings *all, int found, const 
                                         : "no such option, or several begin so");
 }
 
-static void keep(struct opt_setting *s, const char *name, const char *text)
+static void note_given(struct opt_setting *s, const char *name, const char *text)
 {
     s->line_names = mem_grow(s->line_names, s->given.n + 1, sizeof *s->line_names);
     s->line_names[s->given.n] = name;
@@ -293,7 +303,11 @@ static void take(struct opt_settings *all, int found, const char *argument)
     const struct opt *o = s->o;
     char *name =
         by_name ? mem_format("--%s%s", no ? "no-" : "", o->name) : mem_format("-%c", o->letter);
-    keep(s, name, takes_argument(o) ? argument : no ? "no" : o->kind == OPT_FLAG ? "yes" : "1");
+    note_given(s, name,
+               takes_argument(o)     ? argument
+               : no                  ? "no"
+               : o->kind == OPT_FLAG ? "yes"
+                                     : "1");
     if (strcmp(o->name, "help") == 0) {
         opt_print_help(all);
         opt_finish_output();
@@ -345,7 +359,8 @@ static char *variable_of(const char *name)
 }
 
 /* A variable has one text; the values of a list stand on lines of their own. */
-static const char *put_variable(struct opt_setting *s, const char *variable, const char *text)
+static const char *put_variable(struct opt_settings *all, struct opt_setting *s,
+                                const char *variable, const char *text)
 {
     const char *why = NULL;
     if (s->o->kind != OPT_LIST)
@@ -354,7 +369,7 @@ static const char *put_variable(struct opt_setting *s, const char *variable, con
     while (rest.p && !why) {
         struct slice one = slice_trim(slice_cut(&rest, '\n'));
         if (one.n > 0)
-            why = opt_put(s, OPT_ENVIRONMENT, variable, slice_dup(one));
+            why = opt_put(s, OPT_ENVIRONMENT, variable, opt_keep(all, slice_dup(one)));
     }
     return why;
 }
@@ -364,9 +379,9 @@ static void read_environment(struct opt_settings *all)
     for (size_t i = 0; i < all->n; i++) {
         if (all->v[i].o->where == OPT_COMMAND_LINE)
             continue;
-        char *variable = variable_of(all->v[i].o->name);
+        const char *variable = opt_keep(all, variable_of(all->v[i].o->name));
         const char *text = getenv(variable);
-        const char *why = text && *text ? put_variable(&all->v[i], variable, text) : NULL;
+        const char *why = text && *text ? put_variable(all, &all->v[i], variable, text) : NULL;
         if (why)
             err_die(EX_CONFIG, variable, why, "correct or unset this variable");
     }

@@ -23,23 +23,21 @@ static _Noreturn void bad_file(const char *where, const char *why)
     err_die(EX_CONFIG, where, why, "correct this line");
 }
 
-static void take_pair(struct opt_settings *all, enum opt_source source, char *where,
+static void take_pair(struct opt_settings *all, enum opt_source source, const char *where,
                       struct slice key, struct slice value)
 {
-    char *name = slice_dup(key);
+    const char *name = opt_keep(all, slice_dup(key));
     struct opt_setting *s = opt_find(all, name);
     if (!s && !is_known(all->program, key))
-        bad_file(where, mem_format("no option is called \"%s\"", name));
+        bad_file(where, opt_keep(all, mem_format("no option is called \"%s\"", name)));
     if (s && s->o->where == OPT_COMMAND_LINE)
-        bad_file(where, mem_format("\"%s\" has its place on the command line only", name));
+        bad_file(where,
+                 opt_keep(all, mem_format("\"%s\" has its place on the command line only", name)));
     if (s) {
-        const char *why = opt_put(s, source, where, slice_dup(value));
+        const char *why = opt_put(s, source, where, opt_keep(all, slice_dup(value)));
         if (why)
-            bad_file(where, mem_format("%s: %s", name, why));
-    } else {
-        free(where);
+            bad_file(where, opt_keep(all, mem_format("%s: %s", name, why)));
     }
-    free(name);
 }
 
 void opt_read_file(struct opt_settings *all, const char *path, enum opt_source source, bool must)
@@ -61,7 +59,7 @@ void opt_read_file(struct opt_settings *all, const char *path, enum opt_source s
         enum ini_kind kind = ini_line(text, &key, &value);
         if (kind == INI_NOTHING)
             continue;
-        char *where = mem_format("%s:%lu", path, number);
+        const char *where = opt_keep(all, mem_format("%s:%lu", path, number));
         if (kind == INI_BAD)
             bad_file(where, "not of the form \"name = value\"");
         take_pair(all, source, where, key, value);

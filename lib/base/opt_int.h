@@ -20,12 +20,17 @@ struct opt_settings {
     const struct opt_program *program;
     struct opt_setting *v;
     size_t n;
+    struct opt_list kept; /* texts that live as long as the process: values, origins */
 };
+
+/* Keeps a text that mem_ or slice_dup gave. */
+const char *opt_keep(struct opt_settings *all, char *text);
 
 struct opt_setting *opt_find(const struct opt_settings *all, const char *name);
 
-/* Is the value of this kind and in range? Then it is kept, and put where the option says. NULL, or
- * why not (static or kept). A value from a nearer source replaces those of a farther one. */
+/* Is the value of this kind and in range? Then it is put where the option says. NULL, or why not,
+ * which the caller does not free: it is about to end the program. A value from a nearer source
+ * replaces those of a farther one. */
 const char *opt_put(struct opt_setting *s, enum opt_source source, const char *origin,
                     const char *text);
 
