@@ -151,9 +151,9 @@ static const char *check_number(const struct opt *o, const char *text, int64_t *
         return NULL;
     if (!limited)
         return opt_keep(&settings, mem_format("\"%s\" is negative", text));
-    return opt_keep(&settings,
-                    mem_format("\"%s\" is not within %s to %s", text, opt_number_text(o->kind, min),
-                               opt_number_text(o->kind, max)));
+    const char *least = opt_keep(&settings, opt_number_text(o->kind, min));
+    const char *most = opt_keep(&settings, opt_number_text(o->kind, max));
+    return opt_keep(&settings, mem_format("\"%s\" is not within %s to %s", text, least, most));
 }
 
 /* Puts the value of a scalar where the option wants it. */
@@ -277,8 +277,8 @@ static _Noreturn void complain(const struct opt_settings *all, int found, const 
     char letter[] = {'-', (char)optopt, '\0'};
     const char *what = word;
     if (optopt >= LONG_BASE)
-        what = mem_format("--%s%s", (optopt - LONG_BASE) % 2 ? "no-" : "",
-                          all->v[(optopt - LONG_BASE) / 2].o->name);
+        what = opt_keep(&settings, mem_format("--%s%s", (optopt - LONG_BASE) % 2 ? "no-" : "",
+                                              all->v[(optopt - LONG_BASE) / 2].o->name));
     else if (optopt)
         what = letter;
     if (found == ':')
