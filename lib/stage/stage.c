@@ -153,15 +153,19 @@ static void copy_line(struct stage *s, struct slice text)
     stage_show(s, (struct slice){o.text, text.n + 1}, slice_is(s->line.event, "msrp.progress"));
 }
 
+/* Facts are in the file before they are on the pipe: so cpm-bye reads the file first, and its
+ * transcript has the order of the file. */
 static void on_input_line(void *arg, struct slice text)
 {
     struct stage *s = arg;
-    copy_line(s, text);
     if (s->first_sid[0] == '\0' && line_parse(text, &s->line) == 0 && s->line.sid.n > 0 &&
         s->line.sid.n <= LINE_NAME_MAX) {
         memcpy(s->first_sid, s->line.sid.p, s->line.sid.n);
         look(s);
+    } else if (s->role == ROLE_BYE) {
+        look(s);
     }
+    copy_line(s, text);
 }
 
 static void on_changed(void *arg)
