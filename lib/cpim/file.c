@@ -37,6 +37,7 @@ int cpim_read_head(int fd, char **head, struct cpim *c, uint64_t *octets, enum c
     size_t have = 0;
     *head = NULL;
     *c = (struct cpim){0};
+    *verdict = CPIM_MORE;
     if (fstat(fd, &st) != 0)
         return errno;
     *octets = (uint64_t)st.st_size;
