@@ -1,0 +1,129 @@
+# Independent peers for the bats files: Kamailio as a proxy, SIPp as a recipient. They run in the
+# foreground as children on ports that were free a moment ago; when somebody was faster, on others.
+# shellcheck shell=bash disable=SC2034 # PROXY and BOB are for the tests
+
+EATER=$CPM_BIN/../test/peers/msrp-eat
+PEER_PIDS=()
+
+# A port below the range that the kernel gives out by itself, and that nobody uses: PORT.
+pick_port() {
+  local tries
+  for ((tries = 0; tries < 100; tries++)); do
+    PORT=$((10000 + RANDOM % 20000))
+    [ -n "$(ss -Hlntu "sport = :$PORT")" ] || return 0
+  done
+  return 1
+}
+
+# pause MS: until nothing happened; for looking again at what has no event.
+pause() {
+  read -rt "0.$(printf %03d "$1")" <> <(:) || :
+}
+
+# listens PID udp|tcp PORT: waits until something listens there; fails when the process ended.
+listens() {
+  local tries
+  for ((tries = 0; tries < 500; tries++)); do
+    [ -z "$(ss -Hln "--$2" "sport = :$3")" ] || return 0
+    kill -0 "$1" 2>/dev/null || return 1
+    pause 20
+  done
+  return 1
+}
+
+# The parent ends its own children.
+stop_peers() {
+  local pid
+  for pid in "${PEER_PIDS[@]}"; do
+    kill "$pid" 2>/dev/null || :
+    wait "$pid" 2>/dev/null || :
+  done
+  PEER_PIDS=()
+  return 0
+}
+
+# start_kamailio [HOST]: a record-routing proxy on UDP and TCP: PROXY (host:port), its log in
+# proxy.log. HOST is 127.0.0.1 or [::1].
+start_kamailio() {
+  local host=${1:-127.0.0.1} tries pid
+  for ((tries = 0; tries < 5; tries++)); do
+    pick_port || return 1
+    rm -rf kamailio.run
+    mkdir kamailio.run
+    kamailio -DD -E -f "$BATS_TEST_DIRNAME/kamailio/proxy.cfg" -Y "$PWD/kamailio.run" \
+      -w "$PWD/kamailio.run" -m 16 -M 4 -l "udp:$host:$PORT" -l "tcp:$host:$PORT" \
+      >/dev/null 2>proxy.log 3>&- </dev/null &
+    pid=$!
+    if listens "$pid" udp "$PORT" && listens "$pid" tcp "$PORT"; then
+      PEER_PIDS+=("$pid")
+      PROXY=$host:$PORT
+      return 0
+    fi
+    kill "$pid" 2>/dev/null || :
+    wait "$pid" || :
+  done
+  cat proxy.log
+  return 1
+}
+
+# scenario PART...: a scenario of the parts in test/sipp, in scenario.xml.
+scenario() {
+  local part
+  {
+    echo '<?xml version="1.0" encoding="UTF-8"?>'
+    echo '<scenario name="a recipient">'
+    for part in "$@"; do
+      cat "$BATS_TEST_DIRNAME/sipp/$part.xml" || return 1
+    done
+    echo '</scenario>'
+  } >scenario.xml
+}
+
+# start_sipp PART... [-- options]: SIPp takes one call, as recipient: SIPP_PID, BOB. SIPP_OVER is udp
+# or tcp, SIPP_HOST an address, SIPP_ALLOW and SIPP_EXPIRES stand in the answer, ANSWERS is how many
+# chunks the media peer answers.
+start_sipp() {
+  local parts=() over=${SIPP_OVER:-udp} host=${SIPP_HOST:-127.0.0.1} tries
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    parts+=("$1")
+    shift
+  done
+  shift $(($# > 0))
+  scenario "${parts[@]}"
+  for ((tries = 0; tries < 5; tries++)); do
+    pick_port || return 1
+    TERM=dumb sipp -sf scenario.xml -m 1 -nostdin -buff_size 4000000 -timeout "$GUARD" \
+      -timeout_error -t "${over:0:1}1" -i "$host" -p "$PORT" \
+      -trace_err -error_file sipp.err -trace_msg -message_file sipp.msg \
+      -trace_logs -log_file sipp.log -key eater "$EATER" -key eaten "$PWD/eaten" \
+      -key answers "${ANSWERS:-}" -key expires "${SIPP_EXPIRES:-1800;refresher=uac}" \
+      -key allow "${SIPP_ALLOW:-INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE}" \
+      "$@" >sipp.out 2>&1 3>&- </dev/null &
+    SIPP_PID=$!
+    if listens "$SIPP_PID" "$over" "$PORT"; then
+      PEER_PIDS+=("$SIPP_PID")
+      BOB="sip:bob@$host:$PORT;transport=$over"
+      return 0
+    fi
+    wait "$SIPP_PID" || :
+  done
+  cat sipp.out sipp.err
+  return 1
+}
+
+# The scenario ran to its end, and all that it checks was so.
+sipp_content() {
+  local status=0
+  wait "$SIPP_PID" || status=$?
+  if [ "$status" -ne 0 ]; then
+    echo "SIPp ended with $status:"
+    cat sipp.err
+    cat sipp.msg
+    return 1
+  fi
+}
+
+# The media peer that SIPp started has the message.
+assert_eaten() {
+  cmp eaten "${1:-m.cpim}"
+}

@@ -1,0 +1,198 @@
+#!/usr/bin/env bats
+# Deliveries to SIPp, an independent SIP end, which checks what it gets; the parts of its scenarios
+# are in sipp/. The media go to msrp-eat where a test lets them flow.
+load helper
+load peers
+
+teardown() {
+  stop_peers
+}
+
+deliver() { # WANTED-STATUS [options of cpm-deliver]
+  local wanted=$1 status=0
+  shift
+  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "$@" m.cpim \
+    >out 2>err </dev/null || status=$?
+  assert_status "$status" "$wanted" || {
+    cat sipp.err sipp.msg
+    return 1
+  }
+}
+
+@test "the INVITE as the specification wants it, an answer, ACK, the message, BYE" {
+  start_sipp invite ringing answer ack media bye
+  make_message 300000
+  deliver 0
+  sipp_content
+  assert_eaten
+}
+
+@test "the same over TCP" {
+  SIPP_OVER=tcp start_sipp invite ringing answer ack media bye
+  make_message 3000
+  deliver 0
+  sipp_content
+  assert_eaten
+}
+
+@test "the same over IPv6" {
+  SIPP_HOST=[::1] start_sipp invite ringing answer ack media bye
+  make_message 3000
+  deliver 0
+  sipp_content
+  assert_eaten
+}
+
+@test "an answer without provisional responses" {
+  start_sipp invite answer ack media bye
+  make_message 10
+  deliver 0
+  sipp_content
+  assert_eaten
+}
+
+@test "a large INVITE whose URI names no transport tries TCP first and falls back to UDP" {
+  start_sipp invite answer ack media bye
+  BOB=${BOB%;transport=*}
+  make_message 10
+  deliver 0
+  sipp_content
+  assert_eaten
+}
+
+@test "the file-selector's size is that of the whole CPIM message" {
+  start_sipp invite answer ack media bye
+  make_message 54321
+  deliver 0
+  sipp_content
+  grep -q "^a=file-selector:size:$(stat -c %s m.cpim)" sipp.msg
+}
+
+@test "Record-Route in the answer is the route of ACK and BYE, reversed" {
+  start_sipp invite ringing answer_routed ack_routed media bye_routed
+  make_message 10
+  deliver 0
+  sipp_content
+  assert_eaten
+}
+
+@test "each repeated 200 is acknowledged" {
+  # Without -nr SIPp would keep the second ACK to itself, as a repetition.
+  start_sipp invite again media bye -- -nr
+  make_message 10
+  deliver 0
+  sipp_content
+  assert_eaten
+}
+
+@test "422: asked again in the same call, with the interval that the peer needs" {
+  SIPP_EXPIRES="2000;refresher=uac" start_sipp invite too_small answer ack media bye
+  make_message 10
+  deliver 0
+  sipp_content
+  [ "$(sort -u sipp.log | grep -c call=)" -eq 1 ]
+  assert_eaten
+}
+
+@test "a 200 without an answer is acknowledged and ended: 76" {
+  start_sipp invite empty_answer ack bye
+  make_message 10
+  deliver 76
+  sipp_content
+}
+
+@test "nobody connects: BYE after --accept-timeout, 75" {
+  start_sipp invite ringing answer ack bye
+  make_message 10
+  deliver 75 --accept-timeout 1
+  sipp_content
+}
+
+@test "nobody answers: 75 when timer B fires, 64 times T1" {
+  start_sipp invite silence
+  make_message 10
+  deliver 75 --t1 20
+  # Sent at 0, 1, 3, 7, 15, 31 and 63 times T1 (RFC 3261 17.1.1.2).
+  local sent
+  sent=$(grep -c '^INVITE sip:' sipp.msg)
+  echo "INVITE was sent $sent times"
+  [ "$sent" -ge 5 ]
+  [ "$sent" -le 7 ]
+}
+
+@test "the recipient ends the session while it is under way: 75, and no BYE of ours" {
+  ANSWERS=2 start_sipp invite answer ack media hangup
+  make_message 300000
+  deliver 75 --stop-and-wait --chunk-size 2048
+  sipp_content
+  ! grep -A20 'message received' sipp.msg | grep '^BYE '
+  cpm-session get s session.ended.by | grep -qx peer
+}
+
+@test "requests in the dialog: OPTIONS, INFO, unknown and forbidden ones, UPDATE, re-INVITE" {
+  start_sipp invite answer ack requests media bye
+  make_message 10
+  deliver 0
+  sipp_content
+  same_origin
+  assert_eaten
+}
+
+# Two descriptions have one o= line: nothing changed (RFC 3264 8).
+same_origin() {
+  local first again
+  first=$(sed -n 's/.*first //p' sipp.log)
+  again=$(sed -n 's/.*again //p' sipp.log)
+  echo "o= lines: $first, $again"
+  [ -n "$first" ]
+  [ "$first" = "$again" ]
+}
+
+# cpm-invite in a time that runs 50 times as fast; its retransmission timers are slowed down as much.
+fast_clock() {
+  local library
+  for library in /usr/lib/*/faketime/libfaketime.so.1; do
+    [ -e "$library" ] || skip "libfaketime is not installed"
+  done
+  cat >fast <<END
+#!/bin/sh
+export LD_PRELOAD=$library FAKETIME='+0 x50' ASAN_OPTIONS=verify_asan_link_order=0
+exec '$CPM_BIN/cpm-invite' "\$@"
+END
+  chmod 700 fast
+  export CPM_EXEC_INVITE=$PWD/fast
+}
+SLOW='--t1 25000 --t2 60000 --t4 60000 --answer-timeout 3600'
+
+@test "the session timer: UPDATE at half the interval, where the peer allows it" {
+  fast_clock
+  SIPP_EXPIRES='90;refresher=uac' start_sipp invite answer ack update media bye
+  make_message 10
+  # shellcheck disable=SC2086 # a list of words
+  deliver 0 $SLOW
+  sipp_content
+  cpm-session get s dialog.refreshed.method | grep -qx UPDATE
+  assert_eaten
+}
+
+@test "the session timer: re-INVITE with the same o= line where UPDATE is not allowed" {
+  fast_clock
+  SIPP_EXPIRES='90;refresher=uac' SIPP_ALLOW='INVITE, ACK, BYE, CANCEL' \
+    start_sipp invite answer ack reinvite media bye
+  make_message 10
+  # shellcheck disable=SC2086 # a list of words
+  deliver 0 $SLOW
+  sipp_content
+  same_origin
+  cpm-session get s dialog.refreshed.method | grep -qx INVITE
+  assert_eaten
+}
+
+@test "the session timer: a refresher that does not refresh is left with BYE" {
+  fast_clock
+  SIPP_EXPIRES='90;refresher=uas' start_sipp invite answer ack bye
+  make_message 10
+  # shellcheck disable=SC2086 # a list of words
+  deliver 75 $SLOW
+  sipp_content
+}
