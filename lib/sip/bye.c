@@ -184,7 +184,8 @@ void sip_agent_end(struct sip_agent *a, const char *why, int64_t limit_ms)
 {
     if (a->state == SIP_ENDED)
         return;
-    err_step("ending the session: %s", why);
+    if (a->state != SIP_ENDING)
+        err_step("ending the session: %s", why);
     if (a->state == SIP_IDLE) {
         failure_cancelled(a, 0, "");
         failure_say(a);
