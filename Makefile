@@ -132,7 +132,7 @@ asan:
 	@scripts/bootstrap check
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='-O1 -g $(SANITIZE)' HARDEN= \
 		all unit
-	@CPM_BIN=$(CURDIR)/$(BUILD)/asan/bin scripts/run-bats test
+	@CPM_BIN=$(abspath $(BUILD)/asan/bin) scripts/run-bats test
 
 lint:
 	@scripts/lint $(BUILD)
