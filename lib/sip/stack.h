@@ -72,8 +72,8 @@ int sip_stack_new(struct sip_stack **out, struct loop *loop, struct sip_timers t
  * within a callback too: no further callback comes, and the rest is done when it returns. */
 void sip_stack_free(struct sip_stack *s);
 
-/* Listens on UDP, or accepts on TCP. *bound tells where. Several are possible. Errors as net_open.
- */
+/* Listens on UDP, or accepts on TCP. *bound tells where. Several are possible. Errors as net_open,
+ * and EPROTONOSUPPORT for SIP_TLS. */
 int sip_stack_listen(struct sip_stack *s, enum sip_transport t, const struct net_bind *b,
                      int family, bool reuse, struct net_addr *bound);
 

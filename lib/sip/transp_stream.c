@@ -340,6 +340,8 @@ static void on_listener(void *arg, uint32_t events)
         err = net_accept(l->fd, &fd, &peer);
         if (!err)
             err = conn_new(s, l->transport, fd, &peer, false, &c);
+        if (!err)
+            set_limit(c); /* whoever connects has something to say */
     }
     if (!err || err == EAGAIN)
         return;

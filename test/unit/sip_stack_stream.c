@@ -111,6 +111,17 @@ static void half_a_message(void)
     pair_free(p);
 }
 
+static void silent_guest(void)
+{
+    struct pair *p = pair_new(SIP_TCP, "127.0.0.1", TIMERS);
+    struct raw r;
+    raw_connect(&r, p);
+    pair_run(p, 1, 10000);
+    tap_is_str(p->log, "r:closed", "who connects and says nothing is not kept for ever");
+    raw_close(&r);
+    pair_free(p);
+}
+
 static void endless_head(void)
 {
     struct pair *p = pair_new(SIP_TCP, "127.0.0.1", SIP_TIMERS_DEFAULT);
@@ -259,6 +270,7 @@ int main(void)
     closed_for(hello, sizeof hello - 1, "a TLS hello");
     closed_for("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27, "HTTP");
     half_a_message();
+    silent_guest();
     endless_head();
     dies_early();
     used_again();
