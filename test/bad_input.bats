@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Bad input is refused before anything is sent, with one clear line and the right status.
+bats_require_minimum_version 1.5.0
 load helper
 
 refused() { # STATUS PATTERN [options of cpm-deliver] FILE

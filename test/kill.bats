@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SIGKILL of each stage, and of cpm-deliver, after each event line of a transcript: the right status
 # and outcome, the recipient's dialog ended, no process and no lock left. Prints the table.
+bats_require_minimum_version 1.5.0
 load helper
 
 # What is killed, after which event: a reader of the session file stops the victim right then.

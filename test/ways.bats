@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The three ways of use: one program, a pipeline, each stage alone; and the odd places they run in.
+bats_require_minimum_version 1.5.0
 load helper
 
 pipeline() { # in dash, as a person would type it; its status is the last stage's
@@ -103,7 +104,6 @@ six_orders() {
 @test "each stage alone: bye, serve, invite" { six_orders "b s i"; }
 
 @test "a single stage whose stdin is somebody's ended pipe says what to do" {
-  make_message 10
   : | { run -75 timeout $GUARD cpm-bye -s s; [[ $output == *--alone* ]]; }
 }
 
