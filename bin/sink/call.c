@@ -5,6 +5,7 @@
 #include "base/rand.h"
 #include "bin/sink/sink.h"
 #include "cpim/cpim.h"
+#include "sip/parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -60,7 +61,7 @@ struct call *call_new(struct sink *s, const struct osip_message *invite, const s
         err_warn("%s: %s", s->rules[which], why); /* they were checked at the start */
     c->call_id = mem_dup(sip_header(invite, "Call-ID", 0));
     c->remote = mem_dup(sip_header(invite, "From", 0));
-    c->remote_tag = mem_dup(message_from_tag(invite));
+    c->remote_tag = mem_dup(sip_from_tag(invite));
     c->target = message_contact(invite);
     c->invite_cseq = c->remote_cseq = message_cseq(invite);
     take_routes(c, invite);
@@ -219,7 +220,7 @@ static void call_free(struct call *c)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
     free(c->routes);
-    message_free(c->yes);
+    sip_message_free(c->yes);
     buf_free(&c->answer);
     buf_free(&c->head);
     free(c);

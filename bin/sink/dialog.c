@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "bin/sink/sink.h"
+#include "sip/parts.h"
 #include "sip/uri.h"
 
 #include <errno.h>
@@ -68,7 +69,7 @@ static struct osip_message *request_with_via(struct call *c, const char *method,
     struct osip_message *m = message_request(c, method, cseq);
     if (m && !sip_via_add(m, c->hop.transport, c->sent_by, branch))
         return m;
-    message_free(m);
+    sip_message_free(m);
     call_error(c, "no %s can be made for the peer's Contact", method);
     return NULL;
 }
@@ -174,7 +175,7 @@ static void bye_due(void *arg)
 static void repeat_due(void *arg)
 {
     struct call *c = arg;
-    struct osip_message *again = c->yes ? message_clone(c->yes) : NULL;
+    struct osip_message *again = c->yes ? sip_message_clone(c->yes) : NULL;
     if (!again || !c->repeats)
         return;
     c->repeats--;
@@ -315,7 +316,7 @@ static void answer_with_allow(struct sink *s, struct sip_server *server,
 static void check_in_dialog(struct call *c, const struct osip_message *m)
 {
     int64_t cseq = message_cseq(m);
-    char *uri = message_uri(m);
+    char *uri = sip_request_uri(m);
     if (!uri || strcmp(uri, c->contact) != 0)
         call_error(c, "the Request-URI of %s is %s, not our Contact", sip_method(m),
                    uri ? uri : "none");
@@ -345,7 +346,7 @@ static void out_of_dialog(struct sink *s, struct sip_server *server, const struc
 {
     const char *method = sip_method(m);
     int code = strcmp(method, "OPTIONS") == 0 ? 200 : 405;
-    if (message_to_tag(m) || strcmp(method, "CANCEL") == 0)
+    if (sip_to_tag(m) || strcmp(method, "CANCEL") == 0)
         code = 481;
     answer_with_allow(s, server, m, code);
 }
@@ -354,7 +355,7 @@ static void on_request(void *arg, struct sip_server *server, const struct osip_m
                        const struct sip_hop *from, struct sip_server *invite)
 {
     struct sink *s = arg;
-    const char *to_tag = message_to_tag(m);
+    const char *to_tag = sip_to_tag(m);
     struct call *c = call_of_server(s, invite);
     if (!to_tag && strcmp(sip_method(m), "INVITE") == 0) {
         invite_new(s, server, m, from);
@@ -364,7 +365,7 @@ static void on_request(void *arg, struct sip_server *server, const struct osip_m
         invite_cancel(c, server, m);
         return;
     }
-    c = to_tag ? call_find(s, sip_header(m, "Call-ID", 0), to_tag, message_from_tag(m)) : NULL;
+    c = to_tag ? call_find(s, sip_header(m, "Call-ID", 0), to_tag, sip_from_tag(m)) : NULL;
     if (c)
         in_dialog(c, server, m);
     else if (server)
@@ -375,8 +376,7 @@ static void on_request(void *arg, struct sip_server *server, const struct osip_m
 static void on_stray(void *arg, const struct osip_message *m, const struct sip_hop *from)
 {
     (void)from;
-    struct call *c =
-        call_find(arg, sip_header(m, "Call-ID", 0), message_from_tag(m), message_to_tag(m));
+    struct call *c = call_find(arg, sip_header(m, "Call-ID", 0), sip_from_tag(m), sip_to_tag(m));
     if (c && strcmp(sip_method(m), "INVITE") == 0)
         send_ack(c, message_cseq(m));
 }

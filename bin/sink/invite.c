@@ -3,8 +3,8 @@
 #include "base/mem.h"
 #include "bin/sink/answer.h"
 #include "bin/sink/sink.h"
+#include "sip/parts.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static void say_invite(struct call *c, const struct osip_message *m)
     };
     struct line_out o;
     char peer[NET_TEXT_SIZE];
-    char *uri = message_uri(m);
+    char *uri = sip_request_uri(m);
     event_begin(&o, c, "sink.invite");
     event_peer(&o, "uri", uri);
     line_text(&o, "transport", sip_transport_name(c->hop.transport));
@@ -58,10 +58,10 @@ int respond(struct call *c, struct sip_server *server, struct osip_message *resp
 static struct osip_message *response_new(struct call *c, int code)
 {
     struct osip_message *r = sip_response_to(sip_server_message(c->invite), code, NULL);
-    const char *tag = message_to_tag(r);
+    const char *tag = sip_to_tag(r);
     if (tag && !c->local_tag) {
         c->local_tag = mem_dup(tag);
-        c->local = message_to(r);
+        c->local = sip_to_text(r);
     }
     return r;
 }
@@ -150,7 +150,7 @@ static void accepted(struct call *c, struct osip_message *r)
         call_error(c, "the answer's description cannot be sent");
     c->repeats = c->behave.repeat_200;
     if (c->repeats)
-        c->yes = message_clone(r);
+        c->yes = sip_message_clone(r);
     c->state = CALL_ANSWERED;
 }
 

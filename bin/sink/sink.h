@@ -142,16 +142,10 @@ void call_octets(struct call *c); /* octets came: do what was to happen there */
 void sink_reap_soon(struct sink *s);
 void sink_clear(struct sink *s); /* at the end of the program */
 
-/* --- message.c: the parts of libosip2's messages that stack.h does not show. */
+/* --- message.c: reading and building the messages of a dialog. */
 
-const char *message_from_tag(const struct osip_message *m); /* NULL: none */
-const char *message_to_tag(const struct osip_message *m);
-char *message_to(const struct osip_message *m);      /* with its tag; the caller frees it */
-char *message_uri(const struct osip_message *m);     /* Request-URI; the caller frees it */
 int64_t message_cseq(const struct osip_message *m);  /* -1: none */
 char *message_contact(const struct osip_message *m); /* URI; NULL: none; the caller frees it */
-struct osip_message *message_clone(const struct osip_message *m);
-void message_free(struct osip_message *m);
 bool message_lists(const struct osip_message *m, const char *name, const char *token);
 int64_t message_seconds(const struct osip_message *m, const char *name); /* 0: none */
 /* A request of ours in a dialog: Request-URI, From, To, Call-ID, CSeq, Route, Max-Forwards. NULL:
