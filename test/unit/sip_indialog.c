@@ -1,0 +1,250 @@
+/* The peer's requests in the dialog, each with its proper answer. */
+#include "test/unit/sip_call.h"
+
+static const struct sip_ops agent_ops = {party_emit, party_changed};
+static int number = 100; /* CSeq of the peer */
+
+static void yes(struct party *p, struct sip_server *s, const struct osip_message *m,
+                struct sip_server *invite)
+{
+    (void)invite;
+    if (s != NULL)
+        (void)sip_respond(p->stack, s,
+                          reply(m, 200, strcmp(sip_method(m), "INVITE") == 0 ? ANSWER : NULL));
+}
+
+static bool is_talking(struct party *p)
+{
+    return sip_agent_state(p->agent) == SIP_TALKING && strstr(p->seen, "ACK") != NULL;
+}
+
+static struct party *talk(void)
+{
+    struct party *p = party_new(SIP_UDP, &party_stack_ops);
+
+    p->serve = yes;
+    p->config.linger = 20;
+    write_listening();
+    if (sip_agent_new(&p->agent, p->loop, &p->config, p->facts, &agent_ops, p) != 0)
+        abort();
+    sip_agent_invite(p->agent);
+    run_until(is_talking);
+    return p;
+}
+
+/* --- Requests of the peer. */
+
+static struct osip_message *response; /* to the last one */
+
+static void on_response(void *arg, struct sip_client *c, const struct osip_message *m,
+                        const struct sip_hop *from)
+{
+    struct party *p = arg;
+
+    (void)c;
+    (void)from;
+    if (sip_status(m) < 200)
+        return;
+    osip_message_free(response);
+    (void)osip_message_clone(m, &response);
+    loop_stop(p->loop);
+}
+
+static void on_failed(void *arg, struct sip_client *c, int error)
+{
+    (void)c;
+    (void)error;
+    loop_stop(((struct party *)arg)->loop);
+}
+
+static struct osip_message *request(const char *method, int cseq)
+{
+    const struct journal *j = party.facts;
+    struct osip_message *m = request_new(&party.config, method, "sip:alice@127.0.0.1");
+    char *from = mem_format("%s;tag=%s", journal_get(j, "dialog.confirmed.remote"),
+                            journal_get(j, "dialog.confirmed.remote-tag"));
+    char *to = mem_format("%s;tag=%s", journal_get(j, "dialog.confirmed.local"),
+                          journal_get(j, "dialog.confirmed.local-tag"));
+    char *line = mem_format("%d %s", cseq, method);
+
+    (void)sip_header_add(m, "From", from);
+    (void)sip_header_add(m, "To", to);
+    (void)sip_header_add(m, "CSeq", line);
+    (void)sip_header_add(m, "Call-ID", journal_get(j, "dialog.confirmed.call-id"));
+    free(from);
+    free(to);
+    free(line);
+    return m;
+}
+
+static void with(struct osip_message *m, const char *name, const char *value)
+{
+    if (sip_header_add(m, name, value) != 0)
+        abort();
+}
+
+static void send_ack(void)
+{
+    struct osip_message *ack = request("ACK", number);
+    char where[NET_TEXT_SIZE], branch[64];
+
+    net_addr_text(where, &party.at);
+    (void)sip_via_add(ack, SIP_UDP, where, branch);
+    (void)sip_send(party.stack, ack, &party.peer);
+}
+
+/* Sends it and tells the code of the answer. */
+static int ask(struct osip_message *m)
+{
+    static const struct sip_client_ops ops = {on_response, on_failed};
+    struct party *p = &party;
+    bool invite = strcmp(m->sip_method, "INVITE") == 0;
+    char where[NET_TEXT_SIZE], branch[64];
+
+    osip_message_free(response);
+    response = NULL;
+    net_addr_text(where, &p->at);
+    (void)sip_via_add(m, SIP_UDP, where, branch);
+    (void)sip_request(p->stack, m, &p->peer, &ops, p);
+    p->until = NULL;
+    loop_at(p->loop, &p->guard, clock_ms() + GUARD_MS, party_hung, p);
+    loop_run(p->loop);
+    loop_cancel(p->loop, &p->guard);
+    if (response != NULL && invite && sip_status(response) < 300)
+        send_ack();
+    return response != NULL ? sip_status(response) : 0;
+}
+
+static void says(const char *name, const char *wanted)
+{
+    const char *value = response != NULL ? sip_header(response, name, 0) : NULL;
+
+    tap_is_str(value, wanted, name);
+}
+
+static void test_simple(void)
+{
+    struct osip_message *m;
+
+    (void)talk();
+    tap_is_int(ask(request("OPTIONS", ++number)), 200, "OPTIONS");
+    says("Allow", "INVITE");
+    tap_is_int(ask(request("INFO", ++number)), 200, "INFO");
+    tap_is_int(ask(request("REFER", ++number)), 405, "REFER");
+    says("Allow", "INVITE");
+    tap_is_int(ask(request("FROBNICATE", ++number)), 501, "an unknown method");
+    tap_is_int(ask(request("PRACK", ++number)), 481, "PRACK for nothing");
+    m = request("INFO", ++number);
+    with(m, "Require", "timer");
+    with(m, "Require", "100rel");
+    tap_is_int(ask(m), 420, "an extension that we do not have");
+    says("Unsupported", "100rel");
+    tap_is_int(ask(request("INFO", number - 1)), 500, "a number that goes back");
+    m = request("BYE", ++number);
+    sip_header_remove(m, "To");
+    with(m, "To", "<sip:alice@example.com>;tag=wrong");
+    tap_is_int(ask(m), 481, "BYE for another dialog");
+    m = request("INVITE", ++number);
+    sip_header_remove(m, "To");
+    with(m, "To", "<sip:alice@example.com>");
+    tap_is_int(ask(m), 486, "a call to us");
+    tap_is_int(sip_agent_state(party.agent), SIP_TALKING, "the session is none the worse");
+    party_free();
+}
+
+static void test_notification(void)
+{
+    struct osip_message *m;
+
+    (void)talk();
+    m = request("MESSAGE", ++number);
+    (void)sip_body_set(m, "message/imdn+xml",
+                       SLICE("<imdn><message-id>abc.1</message-id><status><delivered/></status>"
+                             "</imdn>"));
+    tap_is_int(ask(m), 200, "a notification by MESSAGE");
+    is_fact("imdn.received.message-id", "abc.1");
+    is_fact("imdn.received.status", "delivered");
+    party_free();
+}
+
+static struct slice origin(struct slice sdp)
+{
+    const char *o = memmem(sdp.p, sdp.n, "o=", 2);
+
+    if (o == NULL)
+        return (struct slice){"", 0};
+    return (struct slice){o, strcspn(o, "\r\n")};
+}
+
+static void test_reinvite(void)
+{
+    struct party *p = talk();
+    struct osip_message *m = request("INVITE", ++number);
+    const char *type;
+    struct slice before = origin(sip_body(p->invite, &type));
+
+    with(m, "Contact", "<sip:elsewhere@127.0.0.1:7777>");
+    with(m, "Supported", "timer");
+    with(m, "Session-Expires", "600;refresher=uas");
+    (void)sip_body_set(m, "application/sdp", SLICE(ANSWER));
+    tap_is_int(ask(m), 200, "re-INVITE");
+    says("Session-Expires", "600;refresher=uas");
+    says("Require", "timer");
+    tap_ok(slice_eq(before, origin(sip_body(response, &type))), "answered with the same o= line");
+    is_fact("dialog.refreshed.by", "peer");
+    is_fact("dialog.refreshed.refresher", "us");
+    is_fact("dialog.refreshed.target", "sip:elsewhere@127.0.0.1:7777");
+    party_free();
+}
+
+static void test_update(void)
+{
+    struct osip_message *m;
+
+    (void)talk();
+    m = request("UPDATE", ++number);
+    with(m, "Supported", "timer");
+    with(m, "Session-Expires", "89");
+    tap_is_int(ask(m), 422, "an interval that is too small");
+    says("Min-SE", "90");
+    m = request("UPDATE", ++number);
+    with(m, "Supported", "timer");
+    with(m, "Session-Expires", "90");
+    tap_is_int(ask(m), 200, "the smallest interval");
+    says("Session-Expires", "90;refresher=uac");
+    is_fact("dialog.refreshed.method", "UPDATE");
+    is_fact("dialog.refreshed.refresher", "peer");
+    tap_is_int(ask(request("UPDATE", ++number)), 200, "UPDATE without a timer");
+    tap_ok(sip_header(response, "Session-Expires", 0) == NULL, "none in the answer either");
+    party_free();
+}
+
+static bool is_ended(struct party *p)
+{
+    return sip_agent_state(p->agent) == SIP_ENDED && !sip_agent_owes(p->agent);
+}
+
+static void test_bye(void)
+{
+    struct party *p = talk();
+
+    tap_is_int(ask(request("BYE", ++number)), 200, "the peer's BYE");
+    is_fact("session.ended.by", "peer");
+    tap_ok(sip_agent_owes(p->agent), "it stays for repetitions");
+    sip_agent_end(p->agent, "test", 0);
+    run_until(is_ended);
+    tap_ok(strstr(p->seen, "BYE") == NULL, "no BYE after the peer's");
+    is_fact("bye.sent.method", NULL);
+    party_free();
+}
+
+int main(void)
+{
+    test_simple();
+    test_notification();
+    test_reinvite();
+    test_update();
+    test_bye();
+    osip_message_free(response);
+    return tap_done();
+}
