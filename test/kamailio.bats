@@ -75,7 +75,9 @@ whole_delivery() { # udp|tcp
 @test "over IPv6" {
   start_kamailio '[::1]'
   SINK_SIP=udp:[::1]:0 start_sink
+  export CPM_MSRP_LISTEN='[::1]'
   whole_delivery udp
+  grep -q ' msrp.connected .*peer="\?\[::1\]' s
 }
 
 @test "three stages in a pipeline" {
@@ -100,7 +102,7 @@ whole_delivery() { # udp|tcp
     >out 2>err 3>&- </dev/null &
   local deliver=$! status=0
   cpm-session wait s msrp.connected --timeout 20
-  kill -KILL "$(pgrep -P "$deliver" -x cpm-invite)"
+  kill -KILL "$(sed -n 's/.* cpm-invite\[\([0-9]*\)].*/\1/p; /cpm-invite/q' s)"
   wait "$deliver" || status=$?
   assert_status "$status" 75
   stop_sink

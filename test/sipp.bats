@@ -38,9 +38,10 @@ deliver() { # WANTED-STATUS [options of cpm-deliver]
 @test "the same over IPv6" {
   SIPP_HOST=[::1] start_sipp invite ringing answer ack media bye
   make_message 3000
-  deliver 0
+  deliver 0 --msrp-listen '[::1]'
   sipp_content
   assert_eaten
+  grep -q '^c=IN IP6 ::1' sipp.msg
 }
 
 @test "an answer without provisional responses" {
