@@ -133,8 +133,7 @@ void call_dial(struct call *c, const char *moment)
 
 static void cancel_timers(struct call *c)
 {
-    struct loop_timer *const timers[] = {&c->ring,      &c->repeat, &c->late,
-                                         &c->bye_after, &c->expiry, &c->drain};
+    struct loop_timer *const timers[] = {&c->ring, &c->late, &c->bye_after, &c->expiry, &c->drain};
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
         loop_cancel(c->sink->loop, timers[i]);
 }

@@ -172,23 +172,16 @@ static void bye_due(void *arg)
     dialog_bye(arg, "behaviour");
 }
 
-static void repeat_due(void *arg)
+/* The 200 again, though it was ACKed; the ACK for it brings the next. */
+static void repeat_200(struct call *c)
 {
-    struct call *c = arg;
-    struct osip_message *again = c->yes ? sip_message_clone(c->yes) : NULL;
-    if (!again || !c->repeats)
+    struct osip_message *again = c->yes && c->repeats ? sip_message_clone(c->yes) : NULL;
+    if (!again)
         return;
     c->repeats--;
     int error = sip_send(c->sink->stack, again, &c->hop);
     if (error)
         call_error(c, "the 200 could not be repeated: %s", strerror(error));
-    dialog_repeat(c);
-}
-
-void dialog_repeat(struct call *c)
-{
-    if (c->repeats)
-        loop_at(c->sink->loop, &c->repeat, clock_ms() + c->sink->t1, repeat_due, c);
 }
 
 static void confirmed(struct call *c)
@@ -200,7 +193,6 @@ static void confirmed(struct call *c)
         dialog_request(c, "FROBNICATE");
     if (b->bye_after_ms >= 0)
         loop_at(c->sink->loop, &c->bye_after, clock_ms() + b->bye_after_ms, bye_due, c);
-    dialog_repeat(c);
 }
 
 static bool ignores(const struct call *c, const char *what)
@@ -228,6 +220,8 @@ static void on_ack(struct call *c, const struct osip_message *m)
         sip_server_acked(c->reinvite);
         c->reinvite = NULL;
     }
+    if (!c->invite)
+        repeat_200(c);
 }
 
 static void on_bye(struct call *c, struct sip_server *server, const struct osip_message *m)

@@ -367,11 +367,14 @@ static void on_end(struct conn *k, const struct msrp_event *ev)
     bool was_complete = k->call && k->call->complete;
     if (k->take)
         content_end(k, ev);
+    bool done = k->call && k->call->complete && !was_complete;
+    bool failure = done && behave_is(k->call->behave.report, "failure");
+    if (failure) /* before the last response, which could end all */
+        report(k, ev->head);
     answer(k, ev->head, k->code ? k->code : 200);
-    if (!k->call || was_complete || !k->call->complete)
-        return;
-    report(k, ev->head);
-    if (k->call->behave.send_imdn)
+    if (done && !failure)
+        report(k, ev->head);
+    if (done && k->call->behave.send_imdn)
         send_imdn(k);
 }
 

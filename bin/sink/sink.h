@@ -82,7 +82,7 @@ struct call {
     bool uac_refreshes;
     bool bye_sent;
 
-    struct loop_timer ring, repeat, late, bye_after, expiry, drain;
+    struct loop_timer ring, late, bye_after, expiry, drain;
 
     /* Offer and answer. */
     char *offer;         /* the whole description */
@@ -168,7 +168,6 @@ extern const struct sip_stack_ops dialog_ops; /* arg: the sink */
 void dialog_request(struct call *c, const char *method);
 void dialog_bye(struct call *c, const char *why);
 void dialog_forget(struct call *c); /* all that is under way */
-void dialog_repeat(struct call *c); /* the 200 again, though ACKed */
 
 /* --- media.c: MSRP connections; the only file that reads and writes them. */
 
