@@ -102,7 +102,7 @@ whole_delivery() { # udp|tcp
     >out 2>err 3>&- </dev/null &
   local deliver=$! status=0
   cpm-session wait s msrp.connected --timeout 20
-  kill -KILL "$(sed -n 's/.* cpm-invite\[\([0-9]*\)].*/\1/p; /cpm-invite/q' s)"
+  kill -KILL "$(sed -n '/ cpm-invite\[/{s/.* cpm-invite\[\([0-9]*\)].*/\1/p;q}' s)"
   wait "$deliver" || status=$?
   assert_status "$status" 75
   stop_sink
