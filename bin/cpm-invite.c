@@ -133,11 +133,11 @@ static bool from_is_right(struct program *p, const struct journal *j)
 static void look_before(struct program *p)
 {
     struct journal *j = stage_journal(p->s);
-    if (journal_has(j, "bye.request") || p->stopped != 0)
-        sip_agent_end(p->agent, "asked for", 0);
-    else if (journal_has(j, "msrp.failed"))
+    if (journal_has(j, "msrp.failed"))
         refuse(p, (int)journal_number(j, "msrp.failed.status", EX_TEMPFAIL), "", "", NULL,
                "msrp.failed");
+    else if (journal_has(j, "bye.request") || p->stopped != 0)
+        sip_agent_end(p->agent, "asked for", 0);
     else if (stage_partner(p->s, ROLE_SERVE) == PARTNER_LOST)
         refuse(p, EX_TEMPFAIL, "cpm-msrp-serve", "did not come, or died", "start it too",
                "no-media");
@@ -181,6 +181,15 @@ static bool awaited(struct program *p)
     return !bye_lost(p, p->call_over);
 }
 
+/* A call that was cancelled because the media failed ends with the status of that. */
+static int status_of(struct program *p)
+{
+    int status = sip_agent_status(p->agent);
+    return status == EX_TEMPFAIL
+               ? (int)journal_number(stage_journal(p->s), "msrp.failed.status", status)
+               : status;
+}
+
 static void look_after(struct program *p)
 {
     if (p->call_over == 0)
@@ -188,7 +197,7 @@ static void look_after(struct program *p)
     if (awaited(p) || sip_agent_owes(p->agent))
         return;
     p->done = true;
-    stage_end(p->s, sip_agent_status(p->agent));
+    stage_end(p->s, status_of(p));
 }
 
 static void look(struct stage *s, void *arg)

@@ -35,26 +35,26 @@ static int check_uri(const char *option, const char *text, bool tel, struct uri 
     if (text == NULL || text[0] == '\0')
         return fault_set(f, EX_USAGE, option, "is missing", "give a URI, as sip:bob@example.com");
     if (uri_parse(slice_of(text), u, &why) != 0)
-        return fault_set(f, EX_USAGE, option, why, NULL);
+        return fault_set(f, EX_USAGE, text, why, option);
     if (u->scheme == URI_TEL && !tel)
-        return fault_set(f, EX_USAGE, option, "a telephone number is no next hop", NULL);
+        return fault_set(f, EX_USAGE, text, "a telephone number is no next hop", option);
     return 0;
 }
 
 /* Is there a way out, and one that is spoken here? */
-static int check_way(const struct sip_config *c, const struct uri *next, const char *option,
+static int check_way(const struct sip_config *c, const struct uri *next, const char *text,
                      struct sip_fault *f)
 {
     struct slice transport = uri_param(next, "transport");
 
     if (next->scheme == URI_TEL)
-        return fault_set(f, EX_USAGE, option, "no route to a telephone number",
+        return fault_set(f, EX_USAGE, text, "no route to a telephone number",
                          "name the next hop with --proxy");
     if (next->scheme == URI_SIPS || slice_is_nocase(transport, "tls") ||
         (c->transport != NULL && strcasecmp(c->transport, "tls") == 0))
-        return fault_set(f, EX_USAGE, option, "SIP over TLS is not supported yet", NULL);
+        return fault_set(f, EX_USAGE, text, "SIP over TLS is not supported yet", NULL);
     if (transport.n > 0 && !slice_is_nocase(transport, "udp") && !slice_is_nocase(transport, "tcp"))
-        return fault_set(f, EX_USAGE, option, "unknown ;transport=", "udp or tcp");
+        return fault_set(f, EX_USAGE, text, "unknown ;transport=", "udp or tcp");
     return 0;
 }
 
@@ -74,8 +74,8 @@ static int check_addresses(const struct sip_config *c, struct sip_fault *f)
     if (status != 0)
         return status;
     if (to.scheme == URI_SIPS)
-        return check_way(c, &to, "--to", f);
-    return check_way(c, c->proxy.n > 0 ? &next : &to, c->proxy.n > 0 ? "--proxy" : "--to", f);
+        return check_way(c, &to, c->to, f);
+    return c->proxy.n > 0 ? check_way(c, &next, c->proxy.v[0], f) : check_way(c, &to, c->to, f);
 }
 
 static int check_texts(const struct sip_config *c, struct sip_fault *f)

@@ -124,7 +124,7 @@ int uri_parse(struct slice text, struct uri *u, const char **why)
 
     *u = (struct uri){.scheme = URI_SIP};
     if (!all_of(text, "-_.!~*'()&=+$,;?/:@%[]"))
-        return bad(why, "holds a character that no URI may have (escape it as %XX)");
+        return bad(why, "holds a character that no URI may have");
     scheme = slice_cut(&rest, ':');
     if (rest.p == NULL || rest.n == 0)
         return bad(why, "not a sip:, sips: or tel: URI");
