@@ -77,6 +77,14 @@ deliver() { # WANTED-STATUS [options of cpm-deliver]
   assert_eaten
 }
 
+@test "a strict router in the answer's Record-Route" {
+  start_sipp invite answer_strict ack_strict media bye_strict
+  make_message 10
+  deliver 0
+  sipp_content
+  assert_eaten
+}
+
 @test "each repeated 200 is acknowledged" {
   # Without -nr SIPp would keep the second ACK to itself, as a repetition.
   start_sipp invite again media bye -- -nr
