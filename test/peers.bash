@@ -31,11 +31,12 @@ listens() {
   return 1
 }
 
-# The parent ends its own children.
+# Ends the peers that still run; the number of one that ended may be somebody else's by now.
 stop_peers() {
-  local pid
+  local pid running
+  running=$(jobs -pr)
   for pid in "${PEER_PIDS[@]}"; do
-    kill "$pid" 2>/dev/null || :
+    [[ $'\n'$running$'\n' != *$'\n'"$pid"$'\n'* ]] || kill "$pid" 2>/dev/null || :
     wait "$pid" 2>/dev/null || :
   done
   PEER_PIDS=()
