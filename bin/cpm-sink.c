@@ -122,7 +122,8 @@ static void listen_sip(struct sink *s, const char *text)
     if ((!slice_is(proto, "tcp") && !slice_is(proto, "udp")) || !rest.p ||
         net_parse_bind(rest.p, &b))
         err_die(EX_USAGE, text, "not of the form udp:ADDR:PORT or tcp:ADDR:PORT", NULL);
-    int error = sip_stack_listen(s->stack, t, &b, AF_UNSPEC, true, &bound);
+    /* With SO_REUSEADDR two sinks could share a UDP port, and each get what is the other's. */
+    int error = sip_stack_listen(s->stack, t, &b, AF_UNSPEC, t == SIP_TCP, &bound);
     if (error)
         err_die(EX_UNAVAILABLE, text, strerror(error), NULL);
     net_addr_text(at, &bound);
@@ -187,7 +188,7 @@ static int verdict(const struct sink *s)
 int main(int argc, char **argv)
 {
     struct config c = {.t1 = 500};
-    err_program(argv[0]);
+    err_program("cpm-sink");
     read_options(&c, argc, argv);
     check_config(&c);
     raise_descriptors();

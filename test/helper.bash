@@ -13,7 +13,7 @@ setup() {
   cd "$BATS_TEST_TMPDIR" || return 1
   umask 077
   export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR HOME=$BATS_TEST_TMPDIR
-  SINK_PID=
+  SINK_PID= SINK_LOG_PID=
 }
 
 teardown() {
@@ -34,6 +34,7 @@ start_sink() {
   fi
   printf '%s\n' "$line" >sink.log
   cat <&9 >>sink.log 3>&- &
+  SINK_LOG_PID=$!
   exec 9<&-
   rm sink.pipe
   local uri=${line#*uri=}
@@ -50,6 +51,10 @@ stop_sink() {
     kill "$SINK_PID" 2>/dev/null
     wait "$SINK_PID" 2>/dev/null
     SINK_PID=
+  fi
+  if [ -n "$SINK_LOG_PID" ]; then
+    wait "$SINK_LOG_PID" 2>/dev/null
+    SINK_LOG_PID=
   fi
   return 0
 }
