@@ -176,14 +176,19 @@ stand_in() { # INSTALLED-PACKAGES
   [ -z "$(find dest -type f)" ]
 }
 
-# --help is made of the tables.
-@test "every option of every program is in its page" {
+# --help is made of the tables. A page may send the reader to another one for options that are not
+# its program's own.
+@test "every option of every program is in its page, or in one that it refers to" {
   for program in "$BIN"/cpm-*; do
     page=$ROOT/man/${program##*/}.1
     "$program" --help | grep -oE -- '--(\[no-\])?[a-z0-9-]+' | sed 's/--\(\[no-\]\)\?//' | sort -u >options
     [ -s options ]
+    pages=("$page")
+    while read -r name section; do
+      [ -e "$ROOT/man/$name.$section" ] && pages+=("$ROOT/man/$name.$section")
+    done < <(sed -n 's/^\.Xr \([^ ]*\) \([1-8]\).*/\1 \2/p' "$page")
     while read -r option; do
-      grep -E '(^|[ .])Fl ' "$page" | grep -qE -- "-$option( |,|\$)" || {
+      grep -hE '(^|[ .])Fl ' "${pages[@]}" | grep -qE -- "-$option( |,|\$)" || {
         echo "$page lacks --$option"
         return 1
       }

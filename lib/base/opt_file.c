@@ -5,9 +5,11 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool is_known(const struct opt_program *p, struct slice key)
 {
@@ -40,14 +42,39 @@ static void take_pair(struct opt_settings *all, enum opt_source source, const ch
     }
 }
 
-void opt_read_file(struct opt_settings *all, const char *path, enum opt_source source, bool must)
+/* Somebody else's home, which HOME often names after a change of the user, holds no settings of
+ * ours; a file of our own that cannot be read does. */
+static bool is_behind_closed_door(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? slice_dup((struct slice){path, (size_t)(slash - path)}) : mem_dup(".");
+    bool closed = faccessat(AT_FDCWD, folder, X_OK, AT_EACCESS) < 0;
+    free(folder);
+    return closed;
+}
+
+static bool may_be_left_out(const char *path, enum opt_source source, int error)
+{
+    return error == ENOENT || error == ENOTDIR ||
+           (error == EACCES && source == OPT_USER_FILE && is_behind_closed_door(path));
+}
+
+/* NULL: there is none, and none is needed. */
+static FILE *open_file(const char *path, enum opt_source source, bool must)
 {
     FILE *f = fopen(path, "re");
-    if (!f && !must && (errno == ENOENT || errno == ENOTDIR))
-        return;
-    if (!f)
-        err_die(EX_CONFIG, path, strerror(errno),
+    int error = f ? 0 : errno;
+    if (!f && (must || !may_be_left_out(path, source, error)))
+        err_die(EX_CONFIG, path, strerror(error),
                 "a configuration file that can be read is needed");
+    return f;
+}
+
+void opt_read_file(struct opt_settings *all, const char *path, enum opt_source source, bool must)
+{
+    FILE *f = open_file(path, source, must);
+    if (!f)
+        return;
     char *line = NULL;
     size_t room = 0;
     ssize_t n;
