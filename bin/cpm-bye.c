@@ -72,10 +72,8 @@ static void conclude(struct bye *b)
     const char *why;
     int status = verdict(b, j, &why);
     int err = journal_outcome(j, status, why, &text);
-    if (err && err != EEXIST) {
+    if (err && err != EEXIST)
         err_line(journal_path(j), strerror(err), "the outcome is not in the journal");
-        status = status ? status : EX_IOERR;
-    }
     stage_end(b->s, status);
 }
 
@@ -232,7 +230,7 @@ static int cleanup(struct bye *b)
 
 int main(int argc, char **argv)
 {
-    err_program(argv[0]);
+    err_program("cpm-bye");
     struct bye b = {.sip = SIP_CONFIG_DEFAULT, .reason = "done"};
     static const struct stage_ops ops = {joined, look, stop};
 #define STAGE_TO(field) &b.stage.field

@@ -132,7 +132,7 @@ static int compose(const struct config *c, int fd)
 
 int main(int argc, char **argv)
 {
-    err_program(argv[0]);
+    err_program("cpm-compose");
     struct config c = {0};
     static const char *const known[] = OPTION_NAMES;
     const struct opt table[] = {

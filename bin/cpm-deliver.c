@@ -39,7 +39,7 @@ static bool wants_compose(void)
 
 int main(int argc, char **argv)
 {
-    err_program(argv[0]);
+    err_program("cpm-deliver");
     struct plan p = {0};
     bool dry_run = false;
     static const char *const known[] = OPTION_NAMES;

@@ -287,7 +287,7 @@ int main(int argc, char **argv)
 {
     static const struct stage_ops ops = {joined, look, stop};
     struct program p = {.sip = SIP_CONFIG_DEFAULT};
-    err_program(argv[0]);
+    err_program("cpm-invite");
     take_options(&p, argc, argv);
     p.loop = loop_new();
     int status = stage_run(p.loop, ROLE_INVITE, &p.stage, &ops, &p);

@@ -57,9 +57,13 @@ static bool invite_lost(void *arg)
     return stage_partner(((struct program *)arg)->s, ROLE_INVITE) == PARTNER_LOST;
 }
 
+/* Once everything is transferred there is no need to stay for a cpm-bye that is lost: our end tells
+ * cpm-invite that nobody will ask for the BYE. */
 static bool over(void *arg)
 {
-    return stage_over(((struct program *)arg)->s);
+    struct stage *s = ((struct program *)arg)->s;
+    return stage_over(s) || (journal_has(stage_journal(s), "msrp.transferred") &&
+                             stage_partner(s, ROLE_BYE) == PARTNER_LOST);
 }
 
 static void ended(void *arg, int status)
@@ -268,7 +272,7 @@ int main(int argc, char **argv)
                    .dial_after = 2000},
         .file.fd = -1,
     };
-    err_program(argv[0]);
+    err_program("cpm-msrp-serve");
     take_options(&p, argc, argv);
     p.loop = loop_new();
     int status = stage_run(p.loop, ROLE_SERVE, &p.stage, &ops, &p);

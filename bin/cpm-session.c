@@ -245,7 +245,7 @@ static int run(struct session *s, const struct opt_result *r)
 
 int main(int argc, char **argv)
 {
-    err_program(argv[0]);
+    err_program("cpm-session");
     struct session s = {0};
     static const char *const known[] = OPTION_NAMES;
     const struct opt own[] = {

@@ -50,10 +50,11 @@ refused() { # STATUS PATTERN [options of cpm-deliver] FILE
   make_message 10
   chmod 000 m.cpim
   if [ "$(id -u)" -eq 0 ]; then
-    chmod 777 . store
     chown -R nobody . && export XDG_RUNTIME_DIR=
+    mkdir programs && cp "$CPM_BIN"/cpm-* programs/ # where it may look
+    chmod -R a+rX programs "$BATS_RUN_TMPDIR" && chmod 000 m.cpim
     run --separate-stderr setpriv --reuid=nobody --clear-groups --regid=nogroup \
-      timeout $GUARD "$(command -v cpm-deliver)" -s s --from "$ALICE" --to "$BOB" m.cpim
+      timeout $GUARD programs/cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim
   else
     run --separate-stderr timeout $GUARD cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim
   fi
@@ -65,7 +66,7 @@ refused() { # STATUS PATTERN [options of cpm-deliver] FILE
   start_sink
   make_message 10
   BOB="not a uri"
-  refused 64 "not a uri" m.cpim
+  refused 64 "--to" m.cpim
 }
 
 @test "a header within a URI" {

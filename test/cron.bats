@@ -9,7 +9,7 @@ run_cron() {
   local line
   mkdir -p crontabs empty
   for line in "$@"; do
-    printf '* * * * * cd %q && %s\n' "$PWD" "$line"
+    printf '* * * * * cd %q && { %s; }\n' "$PWD" "$line"
   done >crontabs/root
   chmod 600 crontabs/root
   # shellcheck disable=SC2016

@@ -23,10 +23,11 @@ static void keep_standard_descriptors(void)
     (void)close(fd);
 }
 
-void err_program(const char *argv0)
+/* Not argv[0], which the caller may choose at will: the name stands in every line of the journal.
+ */
+void err_program(const char *name)
 {
-    const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
-    (void)snprintf(program, sizeof program, "%s", slash ? slash + 1 : argv0 ? argv0 : "cpm");
+    (void)snprintf(program, sizeof program, "%s", name);
     keep_standard_descriptors();
     (void)signal(SIGPIPE,
                  SIG_IGN); /* a reader that goes away is an EPIPE, decided on where it occurs */

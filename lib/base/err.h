@@ -9,7 +9,7 @@
 #include <sysexits.h>
 
 void err_program(
-    const char *argv0); /* call first: keeps fds 0-2 open, sets the name, ignores SIGPIPE */
+    const char *name); /* call first: keeps fds 0-2 open, sets the name, ignores SIGPIPE */
 const char *err_name(void);
 
 enum err_level { ERR_QUIET = -1, ERR_NORMAL = 0, ERR_STEPS = 1, ERR_WIRE = 2 };

@@ -94,7 +94,7 @@ int file_sync_data(int fd)
     return 0;
 }
 
-static char *folder_of(const char *path)
+char *file_folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
     if (!slash)
@@ -106,7 +106,7 @@ static char *folder_of(const char *path)
 
 int file_sync_folder_of(const char *path)
 {
-    char *folder = folder_of(path);
+    char *folder = file_folder_of(path);
     int err = 0;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)

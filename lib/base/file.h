@@ -15,7 +15,8 @@ int file_open_private(const char *path, int flags, bool create, int *fd);
 
 int file_same(int fd, const char *path, bool *same); /* is the name still this file? */
 
-int file_sync_data(int fd); /* fdatasync, EINTR handled */
+int file_sync_data(int fd);             /* fdatasync, EINTR handled */
+char *file_folder_of(const char *path); /* "." where there is none; the caller frees it */
 int file_sync_folder_of(const char *path);
 
 /* Room for `octets` after the end, without changing the size. Gives 0 where the file system has no

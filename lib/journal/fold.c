@@ -113,10 +113,10 @@ void fold_line(struct fold *f, const struct line *l)
         forget_attempt(f);
         memcpy(f->sid, l->sid.p, l->sid.n);
         f->sid[l->sid.n] = '\0';
-    } else if (!lasting && !slice_is(l->sid, f->sid)) {
+    } else if (!lasting && (f->sid[0] == '\0' || !slice_is(l->sid, f->sid))) {
         return; /* a line of an attempt that is over: its writer was slow to die */
     }
-    if (slice_is(l->sid, f->sid))
+    if (f->sid[0] != '\0' && slice_is(l->sid, f->sid))
         note_speaker(f, l);
     note_event(f, l->event, lasting);
     keep_pairs(f, l, lasting);

@@ -30,7 +30,12 @@ int journal_open(struct journal **out, const char *path, enum journal_mode mode)
 {
     int fd;
     int flags = mode == JOURNAL_READ ? O_RDONLY : O_RDWR | O_APPEND;
-    int err = file_open_private(path, flags, mode == JOURNAL_WRITE, &fd);
+    char *folder = file_folder_of(path);
+    int err = file_check_folder(folder);
+    free(folder);
+    if (err)
+        return err == EPERM ? JOURNAL_OPEN_FOLDER : err;
+    err = file_open_private(path, flags, mode == JOURNAL_WRITE, &fd);
     if (err)
         return err;
     struct journal *j = mem_new(sizeof *j);
@@ -63,6 +68,9 @@ const char *journal_open_error(int error, const char **what_to_do, int *status)
 {
     *status = EX_NOPERM;
     switch (error) {
+    case JOURNAL_OPEN_FOLDER:
+        *what_to_do = "chmod go-w its folder, or use another one";
+        return "lies in a folder to which others may write";
     case ELOOP:
         *what_to_do = "name the file itself";
         return "is a symbolic link";

@@ -15,7 +15,9 @@ const char *journal_role_program(enum journal_role r);
 #define JOURNAL_SID_SIZE 13
 
 /* --- Opening. JOURNAL_READ only looks; JOURNAL_WRITE creates the file where it is missing.
- * Failures are file_open_private's; journal_open_error puts them into words. */
+ * Failures are file_open_private's, and JOURNAL_OPEN_FOLDER: others may write to its folder;
+ * journal_open_error puts them into words. */
+#define JOURNAL_OPEN_FOLDER (-1)
 enum journal_mode { JOURNAL_READ, JOURNAL_WRITE };
 int journal_open(struct journal **out, const char *path, enum journal_mode mode);
 void journal_close(struct journal *j); /* frees all locks */

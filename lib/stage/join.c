@@ -111,9 +111,9 @@ void stage_try_to_join(struct stage *s)
         nobody_came(s);
     } else {
         int64_t left = s->started + stage_start_timeout(s) - clock_ms();
-        /* The starter holds the claim alone for a moment after attempt.start. */
-        stage_later(s, journal_claimed(s->journal) ? JOIN_RETRY_MS
-                       : left > 0                  ? left
-                                                   : JOIN_RETRY_MS);
+        bool starting = journal_claimed(s->journal) && !journal_has(s->journal, "outcome");
+        /* The starter holds the claim alone for a moment after attempt.start; a new attempt wakes
+         * us. */
+        stage_later(s, starting || left <= 0 ? JOIN_RETRY_MS : left);
     }
 }

@@ -8,8 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FLUSH_WAIT_MS 2000
-#define STOP_WAIT_MS  5000
+#define FLUSH_WAIT_MS  2000
+#define STOP_WAIT_MS   5000
+#define SAME_SIGNAL_MS 300
 
 static void look(struct stage *s);
 
@@ -50,12 +51,14 @@ static bool neighbour_quiet(const struct stage *s, enum journal_role role)
     return role < s->role ? !s->in.open : s->out.gone;
 }
 
+/* In a pipeline the neighbour is waited for until the pipe says that it will not come. Of the
+ * others the pipe says nothing, but that without a reader nobody behind is left. */
 static bool waited_enough(const struct stage *s, enum journal_role role)
 {
-    bool pipeline = stage_in_pipeline(s) && (role < s->role || s->role == ROLE_INVITE);
-    if (pipeline && neighbour_quiet(s, role))
+    bool neighbour = role + 1 == s->role || (s->role == ROLE_INVITE && role == ROLE_SERVE);
+    if (stage_in_pipeline(s) && neighbour_quiet(s, role))
         return true;
-    if (pipeline && s->options->start_timeout_ms == 0)
+    if (stage_in_pipeline(s) && neighbour && s->options->start_timeout_ms == 0)
         return false;
     return clock_ms() - s->started >= stage_start_timeout(s);
 }
@@ -139,10 +142,15 @@ static void on_file_line(void *arg, const struct line *l, struct slice text)
 
 /* --- Lines in. */
 
+/* What is no event line stays out of the transcript: it may be anything. */
 static void copy_line(struct stage *s, struct slice text)
 {
     struct line_out o;
-    if (line_parse(text, &s->line) == 0 && s->line.wall_ms == 0) {
+    if (line_parse(text, &s->line) != 0) {
+        err_step("stdin: a line that is no event line was dropped");
+        return;
+    }
+    if (s->line.wall_ms == 0) {
         /* Written by a person or a script: it gets a time and our name. */
         if (line_complete(text, &o) == 0)
             stage_show(s, (struct slice){o.text, o.n}, false);
@@ -213,6 +221,11 @@ void stage_enter(struct stage *s)
 /* Does the one before still have something to say? */
 static bool input_over(struct stage *s)
 {
+    /* Without a reader there is nothing to copy for; cpm-invite learns by our end that nobody is
+     * left to ask for the BYE. */
+    if (s->role == ROLE_SERVE && stage_in_pipeline(s) && s->out.gone &&
+        journal_life(s->journal, ROLE_BYE) != LIFE_ALIVE)
+        return true;
     if (s->in.given && !s->options->alone)
         return !s->in.open;
     if (s->role != ROLE_BYE)
@@ -283,7 +296,9 @@ void stage_end(struct stage *s, int status)
 {
     if (s->phase != WORKING)
         return;
-    s->status = s->file_failed && status == 0 ? EX_IOERR : status;
+    /* msrp.transferred alone decides, once it is in the file. */
+    bool lost = s->file_failed && !journal_has(s->journal, "msrp.transferred");
+    s->status = lost && status == 0 ? EX_IOERR : status;
     s->phase = COPYING;
     stage_later(s, 0);
 }
@@ -310,9 +325,15 @@ static void on_stop_timeout(void *arg)
 static void on_signal(void *arg, int signal_number)
 {
     struct stage *s = arg;
+    int64_t now = clock_ms();
+    /* One order to stop may come twice: timeout(1) and service managers send it to the process and
+     * to its group. */
+    if (s->signal == signal_number && now - s->signalled < SAME_SIGNAL_MS)
+        return;
     if (s->signal || s->phase == CLAIMING || s->phase == WAITING)
         die_by(signal_number);
     s->signal = signal_number;
+    s->signalled = now;
     loop_at(s->loop, &s->stop_timer, clock_ms() + STOP_WAIT_MS, on_stop_timeout, s);
     if (s->phase == WORKING)
         s->ops->stop(s, s->arg, signal_number);

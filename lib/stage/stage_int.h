@@ -88,7 +88,8 @@ struct stage {
     struct journal *journal;
     enum phase phase;
     int status;
-    int signal;       /* that was caught, or 0 */
+    int signal; /* that was caught, or 0 */
+    int64_t signalled;
     bool file_failed; /* a line could not be written: 74 */
     bool looking;     /* inside look: no recursion */
     int64_t started;  /* the first claim try, the wait for an attempt, or the joining */
