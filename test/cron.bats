@@ -26,7 +26,7 @@ run_cron() {
   [ "$(id -u)" -eq 0 ] || skip "starting cron needs root"
   start_sink
   make_message 20000
-  local ends="--from $ALICE --to $BOB" serve="--msrp-listen 127.0.0.1 m.cpim"
+  local ends="--from '$ALICE' --to '$BOB'" serve="--msrp-listen 127.0.0.1 m.cpim"
   run_cron \
     "$CPM_BIN/cpm-deliver -s d $ends $serve >d.out 2>d.err" \
     "$CPM_BIN/cpm-invite -s p $ends 2>>p.err | $CPM_BIN/cpm-msrp-serve -s p $serve 2>>p.err | $CPM_BIN/cpm-bye -s p >p.out 2>>p.err" \

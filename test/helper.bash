@@ -13,7 +13,7 @@ setup() {
   cd "$BATS_TEST_TMPDIR" || return 1
   umask 077
   export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR HOME=$BATS_TEST_TMPDIR
-  SINK_PID= SINK_LOG_PID=
+  SINK_PID='' SINK_LOG_PID=''
 }
 
 teardown() {
