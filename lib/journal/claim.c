@@ -131,15 +131,23 @@ int journal_join(struct journal *j, const char *sid, enum journal_role role)
     return err;
 }
 
+static bool holds(struct journal *j, enum journal_role role)
+{
+    bool held = false;
+    if (lock_held(j->fd, (off_t)role, &held) != 0 || !held)
+        return false;
+    j->seen[role] = true;
+    return true;
+}
+
 enum journal_life journal_life(struct journal *j, enum journal_role role)
 {
-    bool held = false, grew;
-    if (lock_held(j->fd, (off_t)role, &held) == 0 && held) {
-        j->seen[role] = true;
+    bool grew;
+    if (holds(j, role))
         return LIFE_ALIVE;
-    }
-    /* What it wrote last may not have been read yet. */
-    if (journal_read(j, &grew) != 0)
+    /* What it wrote last may not have been read yet. But a stage that has only just come may have
+     * written that: so its byte is looked at once more. */
+    if (journal_read(j, &grew) != 0 || holds(j, role))
         return LIFE_ALIVE;
     return j->seen[role] || journal_has_lines_of(j, role) ? LIFE_GONE : LIFE_ABSENT;
 }
