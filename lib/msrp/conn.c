@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -322,6 +324,16 @@ void msrp_conn_answer(struct msrp_conn *c, const struct msrp_head *request, int 
 
 /* --- Receiving. */
 
+/* A peer without TCP_NODELAY holds its next answer back until we acknowledged the one before, and
+ * while the window is full we have nothing to send along with that. Not sticky, so after each
+ * read. */
+static void acknowledge(const struct msrp_conn *c)
+{
+    int on = 1;
+    if (c->sender && setsockopt(c->io.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on)) != 0)
+        return; /* only for speed */
+}
+
 static void take(struct msrp_conn *c, struct slice in)
 {
     struct msrp_event ev;
@@ -355,6 +367,8 @@ static void read_some(struct msrp_conn *c)
             return;
         }
         take(c, (struct slice){bytes, (size_t)n});
+        if (!c->gone)
+            acknowledge(c);
         if ((size_t)n < sizeof(bytes))
             return;
     }

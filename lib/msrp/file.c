@@ -8,10 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The sender looks at 256 KiB at a time, and at the end of what was before. Reading into one block
- * keeps the memory constant; mapped pages would count as ours, and a file cut short under a
- * mapping kills its reader. */
-#define BLOCK_SIZE ((size_t)256 * 1024 + 128)
+/* Reading into one block keeps the memory constant, and the octets in the processor's cache. Mapped
+ * pages would count as ours, and a file cut short under a mapping kills its reader. */
+#define BLOCK_SIZE ((size_t)64 * 1024)
 
 static bool same_time(struct timespec a, struct timespec b)
 {
@@ -60,15 +59,22 @@ static int read_block(const struct msrp_file *f, uint64_t offset, size_t n)
     return 0;
 }
 
+/* Block by block; each begins with the last octets of the one before, so that what lies across is
+ * found too. */
 static int holds(void *arg, uint64_t offset, size_t n, struct slice text, bool *found)
 {
     struct msrp_file *f = arg;
-    if (n > BLOCK_SIZE)
-        return EFBIG;
+    int err = 0;
     if (!f->block)
         f->block = mem_new(BLOCK_SIZE);
-    int err = read_block(f, offset, n);
-    *found = !err && memmem(f->block, n, text.p, text.n) != NULL;
+    *found = false;
+    while (!err && !*found && n >= text.n) {
+        size_t here = n < BLOCK_SIZE ? n : BLOCK_SIZE;
+        err = read_block(f, offset, here);
+        *found = !err && memmem(f->block, here, text.p, text.n) != NULL;
+        offset += here - text.n + 1;
+        n -= here - text.n + 1;
+    }
     return err;
 }
 

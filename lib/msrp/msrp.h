@@ -180,7 +180,7 @@ struct msrp_receipt {
 int msrp_receipt_head(struct msrp_receipt *r, const struct msrp_head *h, const char **why);
 /* At MSRP_DATA, after the octets were put at r->next. 0, or 413: past the total. */
 int msrp_receipt_data(struct msrp_receipt *r, size_t n, const char **why);
-/* At MSRP_END. 0, or 400. */
+/* At MSRP_END. 0, or 413: too many gaps. After a bodiless SEND the receipt is as new. */
 int msrp_receipt_end(struct msrp_receipt *r, const struct msrp_event *ev, const char **why);
 
 /* --- Verdicts. */

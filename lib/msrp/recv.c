@@ -105,6 +105,10 @@ int msrp_receipt_data(struct msrp_receipt *r, size_t n, const char **why)
 
 int msrp_receipt_end(struct msrp_receipt *r, const struct msrp_event *ev, const char **why)
 {
+    if (!ev->has_body) { /* a sign of life, no message */
+        *r = (struct msrp_receipt){.total = MSRP_ANY};
+        return 0;
+    }
     r->aborted = ev->flag == '#';
     if (msrp_ranges_add(&r->have, r->chunk_start, r->next - 1) != 0) {
         *why = "too many gaps";
@@ -112,7 +116,6 @@ int msrp_receipt_end(struct msrp_receipt *r, const struct msrp_event *ev, const 
     }
     if (ev->flag == '$') /* the last chunk tells the length, RFC 4975 7.3.1 */
         r->total = r->next - 1;
-    r->complete = !r->aborted && r->total != MSRP_ANY && ev->has_body &&
-                  msrp_ranges_cover(&r->have, r->total);
+    r->complete = !r->aborted && r->total != MSRP_ANY && msrp_ranges_cover(&r->have, r->total);
     return 0;
 }

@@ -130,6 +130,14 @@ static void test_receipt(void)
     tap_is_int(chunk(&r, (struct msrp_range){1, MSRP_ANY, 7}, 3, '+'), 0, "a total");
     tap_is_int(chunk(&r, (struct msrp_range){4, MSRP_ANY, 8}, 3, '+'), 400, "and another total");
     r = (struct msrp_receipt){.total = 0};
+    struct msrp_head h = {.request = true, .message_id = SLICE("m123"), .range = {1, 0, 0}};
+    struct msrp_event ev = {.head = &h, .flag = '$'};
+    const char *why;
+    tap_ok(msrp_receipt_head(&r, &h, &why) == 0 && msrp_receipt_end(&r, &ev, &why) == 0 &&
+               !r.complete,
+           "a bodiless SEND is no message");
+    tap_is_int(chunk(&r, (struct msrp_range){1, 3, 3}, 3, '$'), 0, "and says nothing about one");
+    r = (struct msrp_receipt){.total = 0};
     tap_is_int(chunk(&r, (struct msrp_range){900, MSRP_ANY, 7}, 3, '+'), 413,
                "a start behind the end");
 }

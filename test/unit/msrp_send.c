@@ -248,20 +248,20 @@ static void test_window(void)
 static void test_collision(void)
 {
     /* The message holds the end-lines of the chunks 1 and 3, and across a block's border. */
-    struct msrp_sending what = plan(1 << 20);
+    struct msrp_sending what = plan(4 << 20);
     what.token = fixed_token;
-    what.chunk = 1 << 20;
-    memcpy(message + 100, "\r\n-------TTTTTTTTTTTT1$\r\n", 25);
-    memcpy(message + 256 * 1024 - 10, "\r\n-------TTTTTTTTTTTT2$\r\n", 25);
-    memcpy(message + 600000, "-------TTTTTTTTTTTT3", 20);
+    what.chunk = 4 << 20;
+    memcpy(message + 100, "\r\n-------TTTTTTTTTTTTTTTTTTTTTTTT00000001$\r\n", 44);
+    memcpy(message + (1 << 20) - 10, "\r\n-------TTTTTTTTTTTTTTTTTTTTTTTT00000002$\r\n", 44);
+    memcpy(message + (5 << 19), "-------TTTTTTTTTTTTTTTTTTTTTTTT00000003", 39);
     begin(&what);
     run_to_end();
     tap_ok(status() == 0 && w.receipt.complete && memcmp(w.got, message, what.total) == 0,
            "a message that holds end-lines arrives");
     tap_is_str(w.flags, "++$", "cut where they would have come");
-    memset(message + 100, 'x', 25);
-    memset(message + 256 * 1024 - 10, 'x', 25);
-    memset(message + 600000, 'x', 20);
+    memset(message + 100, 'x', 44);
+    memset(message + (1 << 20) - 10, 'x', 44);
+    memset(message + (5 << 19), 'x', 39);
 }
 
 static void test_answers(void)
@@ -290,8 +290,8 @@ static void test_answers(void)
 
 static void test_abort(void)
 {
-    struct msrp_sending what = plan(1 << 20);
-    what.chunk = 1 << 20;
+    struct msrp_sending what = plan(4 << 20);
+    what.chunk = 4 << 20;
     begin(&what);
     (void)step(5000);
     msrp_sender_stop(w.s);
@@ -345,7 +345,7 @@ static void test_early(void)
     what.token = fixed_token;
     begin(&what);
     (void)step(1000);
-    answer("TTTTTTTTTTTT1", 200);
+    answer("TTTTTTTTTTTTTTTTTTTTTTTT00000001", 200);
     struct buf text = BUF_UP_TO(1000);
     struct msrp_piece piece;
     tap_ok(msrp_sender_next(w.s, w.now, w.wire, true, &text, &piece) && piece.offset == 1000,
@@ -429,9 +429,9 @@ static void test_unanswered(void)
         w.n = 0;
     }
     msrp_sender_taken(w.s, 2000, w.wire);
-    answer("TTTTTTTTTTTT1", 200);
+    answer("TTTTTTTTTTTTTTTTTTTTTTTT00000001", 200);
     tap_is_int(status(), -1, "a good answer that nobody asked for");
-    answer("TTTTTTTTTTTT1", 415);
+    answer("TTTTTTTTTTTTTTTTTTTTTTTT00000001", 415);
     tap_is_int(status(), 69, "an error to a chunk of long ago");
 }
 
