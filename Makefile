@@ -25,6 +25,7 @@ PEERS = $(patsubst test/peers/%.c,%,$(wildcard test/peers/*.c))
 PAGES = $(wildcard man/*.[1-8])
 
 # What a room needs from outside.
+LIBS_base = -linih
 LIBS_sdp = -losipparser2
 LIBS_sip = -losip2 -losipparser2
 

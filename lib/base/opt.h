@@ -1,13 +1,13 @@
 /* Options: one table a program drives the command line (GNU getopt_long), the environment, the
- * configuration files (INI), --help and --show-config.
+ * configuration files (INI, read by libinih), --help and --show-config.
  *
  * Command line beats environment (CPM_ and the name in capitals, - as _) beats
  * $XDG_CONFIG_HOME/cpm/cpm.conf ($HOME/.config) beats /etc/cpm/cpm.conf; -c FILE replaces the two
  * files. Every program has -h -V -v -q -c --show-config without naming them. In the files a key
  * that no program knows is an error; a key of another program is not.
  *
- * In a file a repeatable option is one line a value; a value goes to the end of its line, so there
- * are no quotes and no comments behind it; sections are for people and have no meaning. In a
+ * In a file a repeatable option is one line a value, of at most 198 characters with its key; there
+ * are no quotes and no comments behind a value; sections are for people and have no meaning. In a
  * variable the values of a repeatable option are lines; an empty variable counts as not set. Flags
  * are yes or no (1 or 0); --no-FLAG undoes one that a file or a variable set. An empty value
  * empties a list. With the rights of another user (AT_SECURE) the command line alone counts. */

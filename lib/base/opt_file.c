@@ -1,11 +1,12 @@
 #include "base/opt_int.h"
 
 #include "base/err.h"
-#include "base/ini.h"
 #include "base/mem.h"
+#include "base/slice.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,29 +71,57 @@ static FILE *open_file(const char *path, enum opt_source source, bool must)
     return f;
 }
 
+/* libinih reads the lines through read_line, which sees what the library would swallow: it cuts a
+ * long line and what is behind " ;" without a word, and takes an indented line for more of the one
+ * before. */
+struct reading {
+    struct opt_settings *all;
+    enum opt_source source;
+    const char *path;
+    FILE *file;
+    unsigned long line;
+};
+
+static const char *place(const struct reading *r, unsigned long line)
+{
+    return opt_keep(r->all, mem_format("%s:%lu", r->path, line));
+}
+
+static char *read_line(char *text, int room, void *arg)
+{
+    struct reading *r = arg;
+    if (!fgets(text, room, r->file))
+        return NULL;
+    r->line++;
+    size_t n = strlen(text);
+    if ((n == 0 || text[n - 1] != '\n') && !feof(r->file))
+        bad_file(place(r, r->line), "the line is too long, or holds a NUL");
+    size_t blanks = strspn(text, " \t");
+    memmove(text, text + blanks, n - blanks + 1);
+    if (!strchr("#;[", text[0]) && (strstr(text, " ;") || strstr(text, "\t;")))
+        bad_file(place(r, r->line),
+                 "a blank and \";\" would end the value: leave out the blank, or "
+                 "give the comment a line of its own");
+    return text;
+}
+
+static int on_pair(void *arg, const char *section, const char *name, const char *value)
+{
+    struct reading *r = arg;
+    (void)section; /* for people */
+    take_pair(r->all, r->source, place(r, r->line), slice_of(name), slice_of(value));
+    return 1;
+}
+
 void opt_read_file(struct opt_settings *all, const char *path, enum opt_source source, bool must)
 {
-    FILE *f = open_file(path, source, must);
-    if (!f)
+    struct reading r = {all, source, path, open_file(path, source, must), 0};
+    if (!r.file)
         return;
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t n;
-    for (unsigned long number = 1; (n = getline(&line, &room, f)) >= 0; number++) {
-        struct slice text = {line, (size_t)n};
-        struct slice key, value;
-        if (n > 0 && line[n - 1] == '\n')
-            text.n--;
-        enum ini_kind kind = ini_line(text, &key, &value);
-        if (kind == INI_NOTHING)
-            continue;
-        const char *where = opt_keep(all, mem_format("%s:%lu", path, number));
-        if (kind == INI_BAD)
-            bad_file(where, "not of the form \"name = value\"");
-        take_pair(all, source, where, key, value);
-    }
-    if (ferror(f))
+    int bad = ini_parse_stream(read_line, &r, on_pair, &r);
+    if (bad > 0)
+        bad_file(place(&r, (unsigned long)bad), "not of the form \"name = value\"");
+    if (bad < 0 || ferror(r.file))
         err_die(EX_CONFIG, path, strerror(errno), NULL);
-    free(line);
-    (void)fclose(f);
+    (void)fclose(r.file);
 }

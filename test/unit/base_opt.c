@@ -223,10 +223,10 @@ static void test_sources(void)
     char *cpm = mem_format("%s/xdg/cpm", folder);
     (void)mkdir(cpm, 0700);
     setenv("XDG_CONFIG_HOME", config, 1);
-    put_file("xdg/cpm/cpm.conf", "# mine\n\n[sip]\n  text = from \"file\" ; all\nflag=yes\n"
+    put_file("xdg/cpm/cpm.conf", "# mine\n\n[sip]\n  text = from \"file\"; all\nflag=yes\n"
                                  "list = a\nlist = b\nof-another-program = 1\ncount = 2\r\n");
     tap_is_int(run(""), 0, "a file of the user");
-    tap_ok(says("text=from \"file\" ; all way=udp flag=1 list=a|b count=2"), "its values count");
+    tap_ok(says("text=from \"file\"; all way=udp flag=1 list=a|b count=2"), "its values count");
     run("--no-flag -l c");
     tap_ok(says("flag=0 list=c "), "the command line beats it, lists as a whole");
     setenv("CPM_LIST", "x y\n z\n", 1);
@@ -265,7 +265,8 @@ static void test_bad_files(void)
         {"count = 1\ncount = 0\n", ":2: count: \"0\" is not within"},
         {"flag = perhaps\n", ":1: flag: \"perhaps\" is neither yes nor no"},
         {"flag\n", ":1: not of the form"},
-        {"= 1\n", ":1: not of the form"},
+        {"= 1\n", ":1: no option is called \"\""},
+        {"text = a ; b\n", ":1: a blank and"},
         {"[sip\n", ":1: not of the form"},
         {"session = S\n", ":1: \"session\" has its place on the command line only"},
         {"config = other\n", "command line only"},
@@ -285,8 +286,8 @@ static void test_bad_files(void)
     char *longer = mem_new(10000);
     (void)snprintf(longer, 10000, "text = %09000d\n", 5);
     put_file("bad.conf", longer);
-    run(words);
-    tap_ok(says("000005 way"), "a long line is not cut");
+    tap_is_int(run(words), 78, "a long line is refused");
+    tap_ok(says("bad.conf:1: the line is too long"), "rather than cut");
     free(longer);
     free(words);
 }

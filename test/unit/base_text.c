@@ -1,7 +1,6 @@
 /* Numbers, slices, buffers, times and the lines of configuration files. */
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/ini.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rand.h"
@@ -126,29 +125,6 @@ static void test_clock(void)
     tap_ok(clock_ms() <= clock_ms(), "monotonic time does not go back");
 }
 
-static bool is_pair(struct slice line, const char *key, const char *value)
-{
-    struct slice k, v;
-    return ini_line(line, &k, &v) == INI_PAIR && slice_is(k, key) && slice_is(v, value);
-}
-
-static void test_ini(void)
-{
-    struct slice k, v;
-    tap_ok(is_pair(SLICE(" key =  a = \"b\" ; c # d \r"), "key", "a = \"b\" ; c # d"),
-           "a value goes to the end of its line");
-    tap_ok(is_pair(SLICE("key="), "key", ""), "an empty value");
-    tap_ok(ini_line(SLICE("  # x = y"), &k, &v) == INI_NOTHING &&
-               ini_line(SLICE("; x"), &k, &v) == INI_NOTHING &&
-               ini_line(SLICE(" [s] "), &k, &v) == INI_NOTHING &&
-               ini_line(SLICE(" \t"), &k, &v) == INI_NOTHING,
-           "comments, sections and blank lines");
-    tap_ok(
-        ini_line(SLICE("key"), &k, &v) == INI_BAD && ini_line(SLICE(" = v"), &k, &v) == INI_BAD &&
-            ini_line(SLICE("[s"), &k, &v) == INI_BAD && ini_line(SLICE("a\0=b"), &k, &v) == INI_BAD,
-        "what is no line");
-}
-
 static void test_random(void)
 {
     char a[15], b[15], uuid[RAND_UUID_SIZE];
@@ -176,7 +152,6 @@ int main(void)
     test_slices();
     test_buffers();
     test_clock();
-    test_ini();
     test_random();
     return tap_done();
 }
