@@ -216,11 +216,16 @@ static int cleanup(struct bye *b)
     const char *hint;
     if (!b->stage.session)
         err_die(EX_USAGE, "session file", "not given", "-s FILE");
-    int err = journal_open(&j, b->stage.session, JOURNAL_WRITE);
+    /* Looked at first as a reader does: a cleanup makes no file. */
+    int err = journal_open(&j, b->stage.session, JOURNAL_READ);
+    if (!err) {
+        journal_close(j);
+        err = journal_open(&j, b->stage.session, JOURNAL_WRITE);
+    }
     if (err) {
         const char *why = journal_open_error(err, &hint, &status);
         err_line(b->stage.session, why, hint);
-        return status;
+        return err == ENOENT ? EX_NOINPUT : status;
     }
     status = end_left_over(b, j);
     sip_takeover_free(b->takeover);

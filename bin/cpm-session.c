@@ -204,7 +204,7 @@ static int wait_for(struct session *s, char **operands)
     if (w.status == 0)
         loop_run(w.loop);
     if (w.status == EX_TEMPFAIL)
-        err_line(w.event, "did not come in time", NULL);
+        err_linef(s->path, NULL, "%s did not come in time", w.event);
     journal_close(s->journal);
     s->journal = NULL;
     loop_free(w.loop);

@@ -62,7 +62,7 @@ static void read_options(struct config *c, int argc, char **argv)
         {.name = "t1",
          .kind = OPT_MS,
          .arg = "MS",
-         .help = "SIP's timer T1 (500)",
+         .help = "SIP's timer T1",
          .to = &c->t1,
          .min = 10,
          .max = 60000,

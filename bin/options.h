@@ -17,18 +17,18 @@
 #define DAY_MS 86400000LL
 
 /* from, to */
-#define ADDRESS_OPTIONS(TO)                                  \
-    {.name = "from",                                         \
-     .kind = OPT_TEXT,                                       \
-     .arg = "URI",                                           \
-     .help = "authenticated originator (sip:, sips:, tel:)", \
-     .to = TO(from),                                         \
-     .where = OPT_COMMAND_LINE},                             \
-        {.name = "to",                                       \
-         .kind = OPT_TEXT,                                   \
-         .arg = "URI",                                       \
-         .help = "recipient (sip:, sips:, tel:)",            \
-         .to = TO(to),                                       \
+#define ADDRESS_OPTIONS(TO)                           \
+    {.name = "from",                                  \
+     .kind = OPT_TEXT,                                \
+     .arg = "URI",                                    \
+     .help = "authenticated originator (sip:, tel:)", \
+     .to = TO(from),                                  \
+     .where = OPT_COMMAND_LINE},                      \
+        {.name = "to",                                \
+         .kind = OPT_TEXT,                            \
+         .arg = "URI",                                \
+         .help = "recipient (sip:, tel:)",            \
+         .to = TO(to),                                \
          .where = OPT_COMMAND_LINE},
 
 /* struct stage_options: session, attempt */

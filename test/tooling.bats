@@ -92,7 +92,7 @@ stand_in() { # INSTALLED-PACKAGES
 }
 
 @test "bootstrap: where all is there, nothing is said and apt is not called" {
-  stand_in 'libc6-dev libosip2-dev'
+  stand_in 'libc6-dev libinih-dev libosip2-dev'
   run "$ROOT/scripts/bootstrap" build
   [ "$status" -eq 0 ]
   [ -z "$output" ]
@@ -100,7 +100,7 @@ stand_in() { # INSTALLED-PACKAGES
 }
 
 @test "bootstrap: what is missing is named and installed, without recommends and services" {
-  stand_in 'libc6-dev'
+  stand_in 'libc6-dev libinih-dev'
   run "$ROOT/scripts/bootstrap" build </dev/null
   [ "$status" -eq 0 ]
   [[ $output == *'missing: libosip2-dev'* ]]
@@ -122,7 +122,7 @@ stand_in() { # INSTALLED-PACKAGES
 }
 
 @test "bootstrap: without root and sudo it says what to run" {
-  stand_in 'libc6-dev'
+  stand_in 'libc6-dev libinih-dev'
   printf '#!/bin/sh\necho 1000\n' >fake/id
   printf '#!/bin/sh\nexit 1\n' >fake/sudo
   chmod +x fake/sudo

@@ -13,6 +13,7 @@ struct rung {
     int64_t wall_ms;
     enum way way;
     char *label;
+    bool starts; /* an attempt: the times count from here */
 };
 
 struct ladder {
@@ -49,32 +50,35 @@ static void add(struct ladder *l, int64_t wall_ms, enum way way, char *label)
         l->room = l->room ? l->room * 2 : 32;
         l->rungs = mem_grow(l->rungs, l->room, sizeof *l->rungs);
     }
-    l->rungs[l->count++] = (struct rung){wall_ms, way, label};
+    l->rungs[l->count++] = (struct rung){wall_ms, way, label, false};
 }
 
-/* What each event draws. A label is text in which {key} stands for the value of a key. */
+/* What each event draws. A label is text in which {key} stands for the value of a key; where the
+ * line has no key `without`, it is a note with the label `otherwise`. */
 static const struct drawing {
     const char *event;
     enum way way;
     const char *label;
+    const char *without, *otherwise;
 } drawings[] = {
-    {"attempt.start", NOTE, "attempt {n}"},
-    {"msrp.listening", NOTE, "listening, {octets} octets"},
-    {"invite.sent", TO_PEER, "INVITE {uri}"},
-    {"invite.progress", TO_US, "{code} {reason}"},
-    {"invite.answered", TO_US, "{code} answer"},
-    {"invite.answered", TO_PEER, "ACK"},
-    {"invite.failed", TO_US, "{code} {reason} {why}"},
-    {"dialog.refreshed", TO_PEER, "{method} refresh by {by}"},
-    {"msrp.connected", TO_US, "MSRP connection {peer}"},
-    {"msrp.transferred", BAR, "{octets} octets in {chunks} SENDs"},
-    {"msrp.failed", NOTE, "transfer failed: {code} {reason} {why}"},
-    {"imdn.received", TO_US, "IMDN {status}"},
-    {"session.ended", TO_US, "session ended by {by} {why}"},
-    {"bye.sent", TO_PEER, "{method}"},
-    {"bye.answered", TO_US, "{code} {reason}"},
-    {"bye.failed", NOTE, "no end: {code} {reason} {why}"},
-    {"outcome", NOTE, "outcome {status} {why}"},
+    {"attempt.start", NOTE, "attempt {n}", NULL, NULL},
+    {"msrp.listening", NOTE, "listening, {octets} octets", NULL, NULL},
+    {"invite.sent", TO_PEER, "INVITE {uri}", NULL, NULL},
+    {"invite.progress", TO_US, "{code} {reason}", NULL, NULL},
+    {"invite.answered", TO_US, "{code} answer", NULL, NULL},
+    {"invite.answered", TO_PEER, "ACK", NULL, NULL},
+    {"invite.failed", TO_US, "{code} {reason} {why}", "code", "no call: {why}"},
+    {"dialog.refreshed", TO_PEER, "{method} refresh by {by}", NULL, NULL},
+    {"msrp.connected", TO_US, "MSRP connection {peer}", NULL, NULL},
+    {"msrp.transferred", BAR, "{octets} octets in {chunks} SENDs", NULL, NULL},
+    {"msrp.failed", NOTE, "transfer failed after {octets} octets: {code} {reason} {why}", "octets",
+     "transfer failed: {why}"},
+    {"imdn.received", TO_US, "IMDN {status}", NULL, NULL},
+    {"session.ended", TO_US, "session ended by {by} {why}", NULL, NULL},
+    {"bye.sent", TO_PEER, "{method}", NULL, NULL},
+    {"bye.answered", TO_US, "{code} {reason}", NULL, NULL},
+    {"bye.failed", NOTE, "no end: {code} {reason} {why}", NULL, NULL},
+    {"outcome", NOTE, "outcome {status} {why}", NULL, NULL},
 };
 
 /* Fills the {keys} in; blanks left by keys that are not there are folded. */
@@ -107,8 +111,6 @@ void ladder_line(struct ladder *l, const struct line *line)
 {
     if (line->wall_ms == 0)
         return;
-    if (slice_is(line->event, "attempt.start"))
-        forget(l);
     struct slice to = line_get(line, "to");
     if (slice_is(line->event, "entry") && to.p) {
         free(l->peer);
@@ -118,10 +120,11 @@ void ladder_line(struct ladder *l, const struct line *line)
         const struct drawing *d = &drawings[i];
         if (!slice_is(line->event, d->event))
             continue;
-        if (slice_is(line->event, "invite.failed") && !line_get(line, "code").p)
-            add(l, line->wall_ms, NOTE, fill("no call: {why}", line));
+        if (d->without && !line_get(line, d->without).p)
+            add(l, line->wall_ms, NOTE, fill(d->otherwise, line));
         else
             add(l, line->wall_ms, d->way, fill(d->label, line));
+        l->rungs[l->count - 1].starts = slice_is(line->event, "attempt.start");
     }
 }
 
@@ -170,9 +173,12 @@ int ladder_draw(const struct ladder *l, size_t columns, struct buf *out)
     int pad = (int)inner - (int)strlen(peer) - 2;
     int err =
         buf_format(out, "%*s%s%*s%s\n", TIME_COLUMNS, "", "us", pad < 1 ? 1 : pad + 2, "", peer);
+    int64_t began = l->rungs[0].wall_ms;
     for (size_t i = 0; i < l->count && !err; i++) {
         const struct rung *r = &l->rungs[i];
-        int64_t ms = r->wall_ms - l->rungs[0].wall_ms;
+        if (r->starts)
+            began = r->wall_ms;
+        int64_t ms = r->wall_ms - began;
         err = buf_format(out, "%+9.3f  ", (double)ms / 1000);
         if (!err)
             err = r->way == NOTE ? note(r, inner, out) : arrow(r, inner, out);

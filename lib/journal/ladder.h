@@ -1,5 +1,5 @@
-/* The call as a picture: the last attempt of a journal, drawn as a ladder of arrows between us and
- * the recipient. Pure. */
+/* The call as a picture: the attempts of a journal, drawn as a ladder of arrows between us and the
+ * recipient; the times count from each attempt's start. Pure. */
 #ifndef JOURNAL_LADDER_H
 #define JOURNAL_LADDER_H
 
@@ -11,7 +11,7 @@ struct ladder;
 struct ladder *ladder_new(void);
 void ladder_free(struct ladder *l);
 
-/* Takes the lines of a journal in order; attempt.start begins anew. */
+/* Takes the lines of a journal in order. */
 void ladder_line(struct ladder *l, const struct line *line);
 
 /* Draws `columns` wide (at least 60) into `out`. 0 or EMSGSIZE. */

@@ -91,6 +91,13 @@ static bool given_up(struct stage *s, const char *sid)
     return clock_ms() - s->started >= stage_start_timeout(s);
 }
 
+/* It failed so fast that it was over before we came: whose fault it was is said already. */
+static bool over_already(const struct stage *s, const char *sid)
+{
+    return strcmp(sid, journal_sid(s->journal)) == 0 &&
+           journal_number(s->journal, "outcome.status", EX_OK) != EX_OK;
+}
+
 void stage_try_to_join(struct stage *s)
 {
     const char *sid;
@@ -100,6 +107,8 @@ void stage_try_to_join(struct stage *s)
         err = journal_join(s->journal, sid, s->role);
     if (err == 0) {
         stage_enter(s);
+    } else if (err == ENOENT && over_already(s, sid)) {
+        stage_finish(s, (int)journal_number(s->journal, "outcome.status", EX_TEMPFAIL));
     } else if (err == ENOENT) {
         refuse(s, EX_TEMPFAIL, "that attempt is not under way", "start a new one");
     } else if (err != EAGAIN) {
