@@ -1,0 +1,51 @@
+#!/usr/bin/env bats
+# INT, TERM and HUP end a delivery in order: the recipient sees CANCEL or BYE, the journal an
+# outcome, and the program dies by that signal.
+bats_require_minimum_version 1.5.0
+load helper
+
+# interrupt SIGNAL EVENT: delivers, and sends the signal to cpm-deliver once the event is there.
+interrupt() {
+  env --default-signal="$1" cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim \
+    >out 2>err 3>&- </dev/null &
+  local pid=$!
+  cpm-session wait s "$2" --timeout "$GUARD"
+  kill -"$1" "$pid"
+  STATUS=0
+  wait "$pid" || STATUS=$?
+  stop_sink
+}
+
+@test "INT while it rings: CANCEL" {
+  start_sink --behave invite=180 --behave ring-ms=60000
+  make_message 100
+  interrupt INT invite.progress
+  assert_status "$STATUS" 130
+  sink_saw sink.cancel
+  [ "$(cpm-session get s outcome.status)" -eq 130 ]
+}
+
+@test "TERM in the middle of the transfer: the chunk is ended, BYE" {
+  start_sink --behave read-rate=50000
+  make_message 20000000
+  interrupt TERM msrp.connected
+  assert_status "$STATUS" 143
+  sink_saw sink.bye
+  run -1 cpm-session get s msrp.transferred.octets
+  [ "$(cpm-session get s outcome.status)" -eq 143 ]
+}
+
+@test "HUP to one stage ends the others too" {
+  start_sink --behave invite=180 --behave ring-ms=60000
+  make_message 100
+  cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim >out 2>err 3>&- </dev/null &
+  local deliver=$! stage status=0
+  cpm-session wait s invite.progress --timeout "$GUARD"
+  stage=$(sed -n 's/.* cpm-msrp-serve\[\([0-9]*\)\] msrp.listening .*/\1/p' s)
+  kill -HUP "$stage"
+  wait "$deliver" || status=$?
+  stop_sink
+  [ "$status" -ne 0 ]
+  sink_saw sink.cancel
+  ! grep msrp.transferred s
+}
