@@ -133,12 +133,14 @@ static bool from_is_right(struct program *p, const struct journal *j)
 static void look_before(struct program *p)
 {
     struct journal *j = stage_journal(p->s);
+    /* Asked first, as it reads the file: why a stage is gone may be its last line. */
+    enum stage_partner serve = stage_partner(p->s, ROLE_SERVE);
     if (journal_has(j, "msrp.failed"))
         refuse(p, (int)journal_number(j, "msrp.failed.status", EX_TEMPFAIL), "", "", NULL,
                "msrp.failed");
     else if (journal_has(j, "bye.request") || p->stopped != 0)
         sip_agent_end(p->agent, "asked for", 0);
-    else if (stage_partner(p->s, ROLE_SERVE) == PARTNER_LOST)
+    else if (serve == PARTNER_LOST)
         refuse(p, EX_TEMPFAIL, "cpm-msrp-serve", "did not come, or died", "start it too",
                "no-media");
     else if (journal_has(j, "msrp.listening") && from_is_right(p, j))

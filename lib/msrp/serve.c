@@ -359,7 +359,7 @@ void msrp_serve_start(struct msrp_serve *s)
 /* --- The session file. */
 
 /* Why no more of the message is wanted; NULL: go on. */
-static const char *reason_to_stop(struct msrp_serve *s, struct journal *j, bool *quiet)
+static const char *reason_to_stop(struct msrp_serve *s, struct journal *j, bool lost, bool *quiet)
 {
     *quiet = true;
     if (s->ops->over(s->arg))
@@ -369,7 +369,7 @@ static const char *reason_to_stop(struct msrp_serve *s, struct journal *j, bool 
     *quiet = false;
     if (journal_has(j, "session.ended"))
         return "the session ended before everything was confirmed";
-    return s->ops->invite_lost(s->arg) ? "nobody speaks SIP for this delivery any more" : NULL;
+    return lost ? "nobody speaks SIP for this delivery any more" : NULL;
 }
 
 /* After the transfer: is there still a session whose connection has to be held? */
@@ -414,6 +414,8 @@ void msrp_serve_look(struct msrp_serve *s)
             end(s, EX_OK);
         return;
     }
+    /* Asked first, as it reads the file: why cpm-invite is gone may be its last line. */
+    bool lost = s->ops->invite_lost(s->arg);
     if (journal_has(j, "invite.failed")) {
         invite_failed(s, j);
         return;
@@ -421,7 +423,7 @@ void msrp_serve_look(struct msrp_serve *s)
     if (!s->answered && journal_has(j, "invite.answered"))
         answered(s, j);
     bool quiet;
-    const char *why = reason_to_stop(s, j, &quiet);
+    const char *why = reason_to_stop(s, j, lost, &quiet);
     if (why && !s->ended && !s->transferred) {
         s->quiet = s->quiet || quiet;
         msrp_session_stop(s->session, EX_TEMPFAIL, why);
