@@ -333,17 +333,6 @@ static int attempt(struct run *r)
     return r->claimed ? end_attempt(r) : r->failed;
 }
 
-/* As a shell expects it of a program that a signal has ended. */
-static void die_by(int signal_number)
-{
-    sigset_t set;
-    (void)signal(signal_number, SIG_DFL);
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, signal_number);
-    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
-    (void)raise(signal_number);
-}
-
 int plan_run(struct plan *p)
 {
     struct run r = {.plan = p, .message_fd = -1, .begun = clock_ms()};
@@ -367,6 +356,6 @@ int plan_run(struct plan *p)
     plan_clear(p);
     bool transferred = status == EX_OK && r.claimed;
     if (r.signal && !transferred)
-        die_by(r.signal);
+        err_die_by(r.signal);
     return status;
 }

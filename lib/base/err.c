@@ -152,3 +152,14 @@ void err_die(int status, const char *what, const char *why, const char *hint)
     err_line(what, why, hint);
     exit(status);
 }
+
+void err_die_by(int signal_number)
+{
+    sigset_t set;
+    (void)signal(signal_number, SIG_DFL);
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, signal_number);
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+    (void)raise(signal_number);
+    _exit(128 + signal_number);
+}

@@ -33,4 +33,7 @@ void err_wire(bool sent, const char *headline, const void *bytes, size_t n);
 
 _Noreturn void err_die(int status, const char *what, const char *why, const char *hint);
 
+/* Ends the process by that signal, as a shell expects it of one that was caught and obeyed. */
+_Noreturn void err_die_by(int signal_number);
+
 #endif

@@ -85,7 +85,6 @@ int journal_start(struct journal *j, enum journal_role role, struct slice *text)
     err = start_claimed(j, role, text);
     if (err)
         (void)lock_drop(j->fd, BYTE_CLAIM); /* gone with the process at the latest */
-    j->claim = !err;
     return err;
 }
 
@@ -127,7 +126,6 @@ int journal_join(struct journal *j, const char *sid, enum journal_role role)
         err = joinable(j, sid, role);
     if (err)
         (void)lock_drop(j->fd, BYTE_CLAIM);
-    j->claim = !err;
     return err;
 }
 

@@ -212,7 +212,7 @@ static int close_torn_tail(struct journal *j)
     return file_write_all(j->fd, " !\n", 3);
 }
 
-int journal_append_locked(struct journal *j, struct line_out *o, bool durable, struct slice *text)
+static int append_locked(struct journal *j, struct line_out *o, bool durable, struct slice *text)
 {
     int err = line_end(o);
     if (!err)
@@ -231,7 +231,7 @@ int journal_append(struct journal *j, struct line_out *o, bool durable, struct s
     int err = lock_wait(j->fd, BYTE_APPEND, LOCK_EXCLUSIVE);
     if (err)
         return err;
-    err = journal_append_locked(j, o, durable, text);
+    err = append_locked(j, o, durable, text);
     int unlocked = lock_drop(j->fd, BYTE_APPEND);
     return err ? err : unlocked;
 }
@@ -253,7 +253,7 @@ int journal_append_once(struct journal *j, struct line_out *o, bool durable, str
     if (!err && journal_has(j, event))
         err = EEXIST;
     if (!err)
-        err = journal_append_locked(j, o, durable, text);
+        err = append_locked(j, o, durable, text);
     int unlocked = lock_drop(j->fd, BYTE_APPEND);
     return err ? err : unlocked;
 }

@@ -19,7 +19,6 @@ struct journal {
     bool overlong;   /* skipping a line that is too long to be one */
     struct fold fold;
     bool seen[5]; /* by role: was seen holding its byte in this attempt */
-    bool claim;   /* ours, shared */
     journal_line_h *on_line;
     void *on_line_arg;
     struct line_out written;
@@ -32,7 +31,5 @@ struct journal {
     void (*changed)(void *arg);
     void *changed_arg;
 };
-
-int journal_append_locked(struct journal *j, struct line_out *o, bool durable, struct slice *text);
 
 #endif

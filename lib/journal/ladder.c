@@ -20,7 +20,6 @@ struct ladder {
     struct rung *rungs;
     size_t count, room;
     char *peer;
-    char *us;
 };
 
 struct ladder *ladder_new(void)
@@ -40,7 +39,6 @@ void ladder_free(struct ladder *l)
     forget(l);
     free(l->rungs);
     free(l->peer);
-    free(l->us);
     free(l);
 }
 

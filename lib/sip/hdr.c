@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "sip/agent.h"
+#include "sip/parts.h"
 
 #include <osipparser2/osip_parser.h>
 #include <stdio.h>
@@ -77,18 +78,10 @@ void headers_apply(struct osip_message *m, const struct sip_config *c)
 
 struct osip_message *request_new(const struct sip_config *c, const char *method, const char *uri)
 {
-    osip_message_t *m = NULL;
-    osip_uri_t *u = NULL;
+    osip_message_t *m = sip_request_new(method, uri);
 
-    if (osip_uri_init(&u) != 0)
+    if (m == NULL)
         return NULL;
-    if (osip_uri_parse(u, uri) != 0 || osip_message_init(&m) != 0) {
-        osip_uri_free(u);
-        return NULL;
-    }
-    osip_message_set_uri(m, u);
-    osip_message_set_method(m, osip_strdup(method));
-    osip_message_set_version(m, osip_strdup("SIP/2.0"));
     (void)sip_header_add(m, "Max-Forwards", HOPS_LEFT);
     if (c->user_agent != NULL)
         (void)sip_header_add(m, "User-Agent", c->user_agent);

@@ -305,21 +305,10 @@ void stage_end(struct stage *s, int status)
 
 /* --- Signals. */
 
-static _Noreturn void die_by(int signal_number)
-{
-    sigset_t set;
-    (void)signal(signal_number, SIG_DFL);
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, signal_number);
-    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
-    (void)raise(signal_number);
-    _exit(128 + signal_number);
-}
-
 static void on_stop_timeout(void *arg)
 {
     struct stage *s = arg;
-    die_by(s->signal);
+    err_die_by(s->signal);
 }
 
 static void on_signal(void *arg, int signal_number)
@@ -331,7 +320,7 @@ static void on_signal(void *arg, int signal_number)
     if (s->signal == signal_number && now - s->signalled < SAME_SIGNAL_MS)
         return;
     if (s->signal || s->phase == CLAIMING || s->phase == WAITING)
-        die_by(signal_number);
+        err_die_by(signal_number);
     s->signal = signal_number;
     s->signalled = now;
     loop_at(s->loop, &s->stop_timer, clock_ms() + STOP_WAIT_MS, on_stop_timeout, s);
@@ -407,6 +396,6 @@ int stage_run(struct loop *loop, enum journal_role role, const struct stage_opti
     }
     close_all(&s);
     if (s.signal)
-        die_by(s.signal);
+        err_die_by(s.signal);
     return s.status;
 }
