@@ -5,6 +5,7 @@ VERSION = 0.1.0
 PREFIX ?= /usr/local
 DESTDIR ?=
 BINDIR = $(PREFIX)/bin
+MODULEDIR = $(PREFIX)/lib/cpm-delivery
 MANDIR = $(PREFIX)/share/man
 CC ?= cc
 BUILD ?= build
@@ -16,9 +17,13 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fram
 CFLAGS ?= -O2 -g
 ALL_CPPFLAGS = -D_GNU_SOURCE -DCPM_VERSION='"$(VERSION)"' -Ilib -I. $(CPPFLAGS)
 ALL_CFLAGS = -std=c17 -fPIE $(WARN) $(HARDEN) $(CFLAGS)
-ALL_LDFLAGS = -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed $(LDFLAGS)
+LINK = -Wl,-z,relro -Wl,-z,now -Wl,--as-needed $(LDFLAGS)
+ALL_LDFLAGS = -pie $(LINK)
+MODULE_LDFLAGS = $(LINK) -Wl,--exclude-libs,ALL
 
 ROOMS = base journal cpim sdp msrp sip stage
+# Rooms that are loaded only when a run needs them (lib/base/module.h).
+MODULES = openssl
 PROGRAMS = $(patsubst bin/%.c,%,$(wildcard bin/cpm-*.c))
 UNITS = $(patsubst test/unit/%.c,%,$(wildcard test/unit/*.c))
 PEERS = $(patsubst test/peers/%.c,%,$(wildcard test/peers/*.c))
@@ -28,6 +33,7 @@ PAGES = $(wildcard man/*.[1-8])
 LIBS_base = -linih
 LIBS_sdp = -losipparser2
 LIBS_sip = -losip2 -losipparser2
+LIBS_openssl = -lssl -lcrypto
 
 # V=1 shows the commands, -s nothing.
 Q = $(if $(V),,@)
@@ -41,7 +47,7 @@ libs = $(foreach r,$(1),$(LIBS_$(r)))
 archives = $(foreach r,$(1),$(BUILD)/lib$(r).a)
 
 .PHONY: all
-all: $(PROGRAMS:%=$(BUILD)/bin/%)
+all: $(PROGRAMS:%=$(BUILD)/bin/%) $(MODULES:%=$(BUILD)/lib/cpm-delivery/%.so)
 
 define ROOM
 $(BUILD)/lib$(1).a: $(call room_objects,$(1))
@@ -49,6 +55,20 @@ $(BUILD)/lib$(1).a: $(call room_objects,$(1))
 	$(Q)$$(AR) rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call ROOM,$(r))))
+
+# A module has its own copy of what it uses of base, as code that can lie anywhere in memory.
+pic_objects = $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard lib/$(1)/*.c))
+$(BUILD)/pic/libbase.a: $(call pic_objects,base)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+define MODULE
+$(BUILD)/lib/cpm-delivery/$(1).so: $(call pic_objects,$(1)) $(BUILD)/pic/libbase.a
+	@mkdir -p $$(@D)
+	$$(call say,link $$@)
+	$(Q)$$(CC) -shared $$(MODULE_LDFLAGS) $$(CFLAGS) -o $$@ $$^ $(LIBS_$(1))
+endef
+$(foreach m,$(MODULES),$(eval $(call MODULE,$(m))))
 
 # $(1) name, $(2) its own objects, $(3) rooms
 define PROGRAM
@@ -93,6 +113,10 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(COMPILE)
 
+$(BUILD)/pic/%.o: private ALL_CFLAGS += -fPIC -fvisibility=hidden
+$(BUILD)/pic/%.o: %.c $(BUILD)/flags
+	$(COMPILE)
+
 -include $(shell test -d $(BUILD) && find $(BUILD) -path $(BUILD)/asan -prune -o -path $(BUILD)/gcc -prune -o \
 	-path $(BUILD)/clang -prune -o -name '*.d' -print)
 
@@ -124,7 +148,13 @@ check-long:
 	@scripts/bootstrap check
 	@CPM_LONG=1 scripts/check $(BUILD)
 
-units: $(UNITS:%=$(BUILD)/test/unit/%) $(PEERS:%=$(BUILD)/test/peers/%)
+units: $(UNITS:%=$(BUILD)/test/unit/%) $(PEERS:%=$(BUILD)/test/peers/%) \
+	$(MODULES:%=$(BUILD)/lib/cpm-delivery/%.so) $(BUILD)/test/lib
+
+# The unit tests find the modules where the programs find them.
+$(BUILD)/test/lib:
+	@mkdir -p $(@D)
+	@ln -sfn ../lib $@
 
 unit: units
 	@scripts/run-units $(BUILD)/test/unit
@@ -149,6 +179,8 @@ bench: all $(BUILD)/test/bench/bench
 install: all
 	install -d '$(DESTDIR)$(BINDIR)'
 	install -m 755 $(PROGRAMS:%=$(BUILD)/bin/%) '$(DESTDIR)$(BINDIR)'
+	install -d '$(DESTDIR)$(MODULEDIR)'
+	install -m 644 $(MODULES:%=$(BUILD)/lib/cpm-delivery/%.so) '$(DESTDIR)$(MODULEDIR)'
 	@for page in $(PAGES); do \
 		folder='$(DESTDIR)$(MANDIR)/man'$${page##*.}; \
 		install -d "$$folder" && install -m 644 "$$page" "$$folder" || exit 1; \
@@ -156,6 +188,8 @@ install: all
 
 uninstall:
 	cd '$(DESTDIR)$(BINDIR)' && rm -f $(PROGRAMS)
+	rm -f $(MODULES:%='$(DESTDIR)$(MODULEDIR)'/%.so)
+	test ! -d '$(DESTDIR)$(MODULEDIR)' || rmdir '$(DESTDIR)$(MODULEDIR)'
 	@for page in $(PAGES); do \
 		rm -f '$(DESTDIR)$(MANDIR)/man'$${page##*.}/$${page##*/} || exit 1; \
 	done

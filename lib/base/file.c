@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,16 @@ char *file_folder_of(const char *path)
     if (slash == path)
         return mem_dup("/");
     return slice_dup((struct slice){path, (size_t)(slash - path)});
+}
+
+char *file_program_folder(void)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0)
+        return NULL;
+    self[n] = '\0';
+    return file_folder_of(self);
 }
 
 int file_sync_folder_of(const char *path)

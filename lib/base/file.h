@@ -15,6 +15,9 @@ int file_open_private(const char *path, int flags, bool create, int *fd);
 
 int file_same(int fd, const char *path, bool *same); /* is the name still this file? */
 
+/* The folder that this very program lies in; the caller frees it. NULL: the kernel does not say. */
+char *file_program_folder(void);
+
 int file_sync_data(int fd);             /* fdatasync, EINTR handled */
 char *file_folder_of(const char *path); /* "." where there is none; the caller frees it */
 int file_sync_folder_of(const char *path);

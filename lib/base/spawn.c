@@ -1,10 +1,10 @@
 #include "base/spawn.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -32,16 +32,10 @@ static char *if_program(char *path)
 
 static char *find_beside(const char *program)
 {
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
-        return NULL;
-    self[n] = '\0';
-    char *slash = strrchr(self, '/');
-    if (!slash)
-        return NULL;
-    *slash = '\0';
-    return if_program(mem_format("%s/%s", self, program));
+    char *folder = file_program_folder();
+    char *found = folder ? if_program(mem_format("%s/%s", folder, program)) : NULL;
+    free(folder);
+    return found;
 }
 
 /* An empty member of PATH (the working folder) is passed over: a stage never comes from wherever
