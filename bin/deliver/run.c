@@ -120,23 +120,27 @@ static int start_stage(struct run *r, int i, int from, int to)
     return loop_child(r->loop, &c->watch, c->pid, on_child, c);
 }
 
+/* From the last to the first: so whoever sees an event of the attempt knows that every stage was
+ * started, and that the delivery goes on without us. */
 static int start_stages(struct run *r)
 {
-    int from = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int err = from < 0 ? errno : 0;
-    for (int i = 0; i < STAGES && !err; i++) {
+    int to = -1, err = 0;
+    for (int i = STAGES; i-- > 0 && !err;) {
         int ends[2] = {-1, -1};
-        if (i + 1 < STAGES && pipe2(ends, O_CLOEXEC) < 0)
+        if (i > 0)
+            err = pipe2(ends, O_CLOEXEC) < 0 ? errno : 0;
+        else if ((ends[0] = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
             err = errno;
         if (!err)
-            err = start_stage(r, i, from, ends[1]);
-        (void)close(from);
-        from = ends[0];
-        if (ends[1] >= 0)
-            (void)close(ends[1]);
+            err = start_stage(r, i, ends[0], to);
+        if (ends[0] >= 0)
+            (void)close(ends[0]);
+        if (to >= 0)
+            (void)close(to);
+        to = ends[1];
     }
-    if (from >= 0)
-        (void)close(from);
+    if (to >= 0)
+        (void)close(to);
     if (err && !r->failed) {
         err_line("start", strerror(err), NULL);
         r->failed = EX_OSERR;
