@@ -130,6 +130,21 @@ static bool from_is_right(struct program *p, const struct journal *j)
     return false;
 }
 
+/* The last value wins: a wrong originator of an attempt before this one binds nobody. */
+static bool note_originator(struct program *p)
+{
+    struct line_out o;
+    const char *known = journal_get(stage_journal(p->s), "entry.from");
+    if (known && strcmp(known, p->sip.from) == 0)
+        return true;
+    line_begin(&o, "entry", stage_sid(p->s));
+    line_text(&o, "from", p->sip.from);
+    int err = stage_emit(p->s, &o, STAGE_FACT);
+    if (err)
+        refuse(p, err == EMSGSIZE ? EX_USAGE : EX_IOERR, "--from", strerror(err), NULL, "bound");
+    return err == 0;
+}
+
 static void look_before(struct program *p)
 {
     struct journal *j = stage_journal(p->s);
@@ -143,7 +158,7 @@ static void look_before(struct program *p)
     else if (serve == PARTNER_LOST)
         refuse(p, EX_TEMPFAIL, "cpm-msrp-serve", "did not come, or died", "start it too",
                "no-media");
-    else if (journal_has(j, "msrp.listening") && from_is_right(p, j))
+    else if (journal_has(j, "msrp.listening") && from_is_right(p, j) && note_originator(p))
         sip_agent_invite(p->agent);
 }
 
@@ -237,7 +252,6 @@ static void joined(struct stage *s, void *arg)
     if (sip_config_check(&p->sip, true, &f) != 0)
         sip_agent_refuse(p->agent, &f, "usage");
     else if (bind_entry(p, "to", "--to", p->sip.to) &&
-             bind_entry(p, "from", "--from", p->sip.from) &&
              bind_id(p, "conversation", "--conversation-id", &p->sip.conversation_id,
                      p->conversation, sizeof p->conversation) &&
              bind_id(p, "contribution", "--contribution-id", &p->sip.contribution_id,

@@ -109,16 +109,6 @@ static void refuse(struct program *p, int status, const char *why, const char *h
     msrp_serve_refuse(&serve_ops, p, status, p->path, why, hint);
 }
 
-/* Without an id of its own the message is known by its head. */
-static char *id_of(const struct cpim *c, const char *head)
-{
-    char id[MSRP_IDENT_MAX + 1];
-    if (c->message_id.p)
-        return slice_dup(c->message_id);
-    msrp_message_id(id, (struct slice){head, c->content_at});
-    return mem_dup(id);
-}
-
 /* Opens it and reads what the offer needs. False: refused. */
 static bool read_message(struct program *p, uint64_t *content)
 {
@@ -126,6 +116,7 @@ static bool read_message(struct program *p, uint64_t *content)
     enum cpim_error verdict;
     uint64_t octets;
     char *head = NULL;
+    char why[MODULE_WHY_SIZE];
     int err = msrp_file_open(&p->file, p->path);
     if (!err)
         err = cpim_read_head(p->file.fd, &head, &c, &octets, &verdict);
@@ -134,11 +125,12 @@ static bool read_message(struct program *p, uint64_t *content)
     } else if (verdict != CPIM_OK) {
         refuse(p, EX_DATAERR, cpim_error_text(verdict), "cpm-compose makes a message of any file");
         err = EBADMSG;
+    } else if ((err = cpim_identity(p->file.fd, &c, &p->message_id, why)) != 0) {
+        refuse(p, err == ENOSYS ? EX_CONFIG : EX_NOINPUT, why, "give the message a Message-ID");
     } else {
         *content = p->file.size - c.content_at;
         p->from = slice_dup(c.from_uri);
         p->type = slice_dup(cpim_media_type(c.content_type));
-        p->message_id = id_of(&c, head);
     }
     free(head);
     return err == 0;

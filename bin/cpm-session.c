@@ -253,8 +253,7 @@ int main(int argc, char **argv)
          .kind = OPT_DURATION,
          .arg = "S",
          .help = "wait: the most that is waited; then 75",
-         .to = &s.timeout_ms,
-         .where = OPT_COMMAND_LINE},
+         .to = &s.timeout_ms},
         {0},
     };
     const struct opt *const tables[] = {own, NULL};

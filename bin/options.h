@@ -52,8 +52,7 @@
     {.name = "alone",                                                  \
      .kind = OPT_FLAG,                                                 \
      .help = "stdin and stdout are not the pipes of the other stages", \
-     .to = TO(alone),                                                  \
-     .where = OPT_COMMAND_LINE},                                       \
+     .to = TO(alone)},                                                 \
         {.name = "start-timeout",                                      \
          .kind = OPT_DURATION,                                         \
          .arg = "S",                                                   \
@@ -144,14 +143,12 @@
          .kind = OPT_TEXT,                                                                      \
          .arg = "ID",                                                                           \
          .help = "Conversation-ID, if it is not the session file's",                            \
-         .to = TO(conversation_id),                                                             \
-         .where = OPT_COMMAND_LINE},                                                            \
+         .to = TO(conversation_id)},                                                            \
         {.name = "contribution-id",                                                             \
          .kind = OPT_TEXT,                                                                      \
          .arg = "ID",                                                                           \
          .help = "Contribution-ID, if it is not the session file's",                            \
-         .to = TO(contribution_id),                                                             \
-         .where = OPT_COMMAND_LINE},                                                            \
+         .to = TO(contribution_id)},                                                            \
         {.name = "header",                                                                      \
          .letter = 'H',                                                                         \
          .kind = OPT_LIST,                                                                      \
@@ -294,20 +291,17 @@
      .kind = OPT_TEXT,                                \
      .arg = "MIME",                                   \
      .help = "media type of the content",             \
-     .to = TO(type),                                  \
-     .where = OPT_COMMAND_LINE},                      \
+     .to = TO(type)},                                 \
         {.name = "subject",                           \
          .kind = OPT_TEXT,                            \
          .arg = "TEXT",                               \
          .help = "CPIM Subject",                      \
-         .to = TO(subject),                           \
-         .where = OPT_COMMAND_LINE},                  \
+         .to = TO(subject)},                          \
         {.name = "message-id",                        \
          .kind = OPT_TEXT,                            \
          .arg = "ID",                                 \
          .help = "imdn.Message-ID",                   \
-         .to = TO(message_id),                        \
-         .where = OPT_COMMAND_LINE},                  \
+         .to = TO(message_id)},                       \
         {.name = "imdn",                              \
          .kind = OPT_TEXT,                            \
          .arg = "LIST",                               \
@@ -316,15 +310,56 @@
 
 /* Every option that a configuration file may hold, of all programs (opt_program.known). A test
  * holds this list against the tables. */
-#define OPTION_NAMES                                                                               \
-    {                                                                                              \
-        "accept-contact", "accept-timeout", "answer-timeout", "asserted-identity", "chunk-size",   \
-            "dial-after", "failure-report", "from-check", "header", "icsi", "imdn",                \
-            "keep-session", "linger", "min-se", "msrp-advertise", "msrp-listen", "proxy", "quiet", \
-            "reason", "referred-by", "report-timeout", "require-report", "session-expires",        \
-            "setup", "sip-advertise", "sip-bind", "size-of", "speak-first", "stall-timeout",       \
-            "start-timeout", "stop-and-wait", "success-report", "t1", "t2", "t4", "timeout",       \
-            "transport", "user-agent", "verbose", NULL                                             \
+/* clang-format off */
+#define OPTION_NAMES \
+    { \
+        "accept-contact", \
+        "accept-timeout", \
+        "alone", \
+        "answer-timeout", \
+        "asserted-identity", \
+        "chunk-size", \
+        "contribution-id", \
+        "conversation-id", \
+        "dial-after", \
+        "failure-report", \
+        "from-check", \
+        "header", \
+        "icsi", \
+        "imdn", \
+        "keep-session", \
+        "linger", \
+        "message-id", \
+        "min-se", \
+        "msrp-advertise", \
+        "msrp-listen", \
+        "proxy", \
+        "quiet", \
+        "reason", \
+        "referred-by", \
+        "report-timeout", \
+        "require-report", \
+        "session-expires", \
+        "setup", \
+        "sip-advertise", \
+        "sip-bind", \
+        "size-of", \
+        "speak-first", \
+        "stall-timeout", \
+        "start-timeout", \
+        "stop-and-wait", \
+        "subject", \
+        "success-report", \
+        "t1", \
+        "t2", \
+        "t4", \
+        "timeout", \
+        "transport", \
+        "type", \
+        "user-agent", \
+        "verbose", \
+        NULL \
     }
+/* clang-format on */
 
 #endif

@@ -153,3 +153,54 @@ refused() { # STATUS PATTERN [options of cpm-deliver] FILE
   run -64 cpm-deliver --no-such-option m.cpim
   run -64 cpm-deliver --from "$ALICE" --to sip:bob@127.0.0.1
 }
+
+@test "a session file of another recipient, before and after the delivery" {
+  start_sink --behave invite=486
+  make_message 10
+  local first=$BOB
+  cpm-deliver -q -s s --from "$ALICE" --to "$BOB" m.cpim >/dev/null || assert_status $? 75
+  stop_sink
+  start_sink
+  run --separate-stderr timeout $GUARD cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim
+  assert_status "$status" 64
+  rm s
+  cpm-deliver -q -s s --from "$ALICE" --to "$BOB" m.cpim >/dev/null
+  BOB=${BOB/bob/carol}
+  run --separate-stderr timeout $GUARD cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim
+  assert_status "$status" 64
+  [[ $stderr == *"another recipient"* ]]
+  stop_sink
+  [ "$(grep -c sink.invite sink.log)" -eq 1 ]
+}
+
+@test "a wrong originator of the attempt before binds nobody" {
+  start_sink
+  make_message 10
+  run timeout $GUARD cpm-deliver -s s --from sip:carol@example.com --to "$BOB" m.cpim
+  assert_status "$status" 65
+  cpm-deliver -q -s s --from "$ALICE" --to "$BOB" m.cpim >/dev/null
+  [ "$(cpm-session get s entry.from)" = "$ALICE" ]
+}
+
+@test "a message without a Message-ID is known by all its octets" {
+  start_sink
+  local head=$'From: <sip:alice@example.com>\r\nTo: <sip:bob@x>\r\n\r\nContent-Type: text/plain\r\n\r\n'
+  printf '%s%s' "$head" one >one.cpim
+  printf '%s%s' "$head" two >two.cpim
+  local id again=64
+  for id in one one two; do
+    run --separate-stderr timeout $GUARD cpm-deliver -s s --from "$ALICE" --to "$BOB" $id.cpim
+    [ $id = one ] && again=0 || again=64
+    assert_status "$status" $again
+  done
+  stop_sink
+  [ "$(grep -c sink.invite sink.log)" -eq 1 ]
+}
+
+@test "an address to listen on that is no address, an empty name to advertise" {
+  start_sink
+  make_message 10
+  refused 64 --sip-bind --sip-bind '  ' m.cpim
+  start_sink
+  refused 64 --sip-advertise --sip-advertise '' m.cpim
+}

@@ -233,25 +233,37 @@ static void on_signal(void *arg, int signal)
     look_for_end(r);
 }
 
-/* The file was delivered already: good if it was this very message. */
-static int already_transferred(struct run *r)
+/* Is our message the one that the session file belongs to? */
+static bool same_message(const struct run *r)
 {
     const char *bound = journal_get(r->journal, "entry.message");
     struct cpim c;
-    char *head = NULL;
+    char *head = NULL, *id = NULL;
+    char why[MODULE_WHY_SIZE];
     uint64_t octets;
     enum cpim_error verdict;
     int fd = r->message_fd >= 0 ? r->message_fd : open(r->plan->message, O_RDONLY | O_CLOEXEC);
     bool same = fd >= 0 && cpim_read_head(fd, &head, &c, &octets, &verdict) == 0 &&
-                verdict == CPIM_OK && bound && slice_is(c.message_id, bound);
+                verdict == CPIM_OK && cpim_identity(fd, &c, &id, why) == 0 && bound &&
+                strcmp(id, bound) == 0;
+    free(id);
     free(head);
     if (fd >= 0 && fd != r->message_fd)
         (void)close(fd);
-    if (same) {
+    return same;
+}
+
+/* The file was delivered already: good if it was this very message to this very recipient. */
+static int already_transferred(struct run *r)
+{
+    const char *to = journal_get(r->journal, "entry.to");
+    bool same_to = !r->plan->to || !to || strcmp(r->plan->to, to) == 0;
+    if (same_to && same_message(r)) {
         err_step("delivered already");
         return EX_OK;
     }
-    err_line(journal_path(r->journal), "its message was delivered already",
+    err_line(journal_path(r->journal),
+             same_to ? "its message was delivered already" : "it belongs to another recipient",
              "use a new session file");
     return EX_USAGE;
 }

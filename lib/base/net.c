@@ -178,6 +178,9 @@ static int parse_range(const char *text, struct net_bind *b)
     return err || b->port_low == 0 || b->port_low > b->port_high ? EINVAL : 0;
 }
 
+/* Of names, of addresses, and of an interface behind a %. */
+#define HOST_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:%"
+
 int net_parse_bind(const char *text, struct net_bind *b)
 {
     const char *rest;
@@ -187,6 +190,8 @@ int net_parse_bind(const char *text, struct net_bind *b)
         return err;
     if (strcmp(b->host, "*") == 0)
         b->host[0] = '\0';
+    if (strspn(b->host, HOST_CHARACTERS) != strlen(b->host))
+        return EINVAL;
     return rest ? parse_range(rest, b) : 0;
 }
 

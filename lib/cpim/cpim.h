@@ -16,6 +16,7 @@
 #define CPIM_CPIM_H
 
 #include "base/buf.h"
+#include "base/module.h"
 #include "base/slice.h"
 
 #include <stdbool.h>
@@ -127,6 +128,11 @@ const char *cpim_type_of_name(const char *name);
  * size. 0 and *verdict, or an errno value: EISDIR, ESPIPE (not a file) ... *head holds the octets
  * that *c points into; the caller frees it, also after an error. */
 int cpim_read_head(int fd, char **head, struct cpim *c, uint64_t *octets, enum cpim_error *verdict);
+
+/* What a message is known by over all attempts: its imdn.Message-ID; one that has none is known by
+ * a hash of all its octets, so that another message is never taken for it. 0, or an errno value
+ * with one line in `why`. The caller frees *id. */
+int cpim_identity(int fd, const struct cpim *c, char **id, char why[MODULE_WHY_SIZE]);
 
 /* Copies up to `most` octets, from and to where the descriptors stand, in constant memory, in the
  * kernel where it can. Waits where a descriptor makes it wait. 0, or an errno value; *reading tells

@@ -1,12 +1,15 @@
 /* Messages in files. */
 #include "cpim/cpim.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,13 +17,15 @@
 #define FIRST_LOOK ((size_t)4 * 1024) /* most heads are a few hundred octets */
 #define IN_KERNEL  ((size_t)1 << 30)
 #define BLOCK      ((size_t)128 * 1024)
+#define HASHED     ((size_t)256 * 1024)
+#define IDENTITY   32 /* hex digits: an MSRP ident too */
 
 /* --- The head. */
 
-static int fill(int fd, char *p, size_t *have, size_t want)
+static int fill(int fd, uint64_t at, char *p, size_t *have, size_t want)
 {
     while (*have < want) {
-        ssize_t n = pread(fd, p + *have, want - *have, (off_t)*have);
+        ssize_t n = pread(fd, p + *have, want - *have, (off_t)(at + *have));
         if (n == 0)
             return 0;
         if (n < 0 && errno != EINTR)
@@ -43,7 +48,7 @@ int cpim_read_head(int fd, char **head, struct cpim *c, uint64_t *octets, enum c
     *octets = (uint64_t)st.st_size;
     for (size_t want = FIRST_LOOK; want <= CPIM_HEAD_MAX; want *= 4) {
         *head = mem_grow(*head, want, 1);
-        int err = fill(fd, *head, &have, want);
+        int err = fill(fd, 0, *head, &have, want);
         if (err)
             return err;
         *verdict = cpim_parse((struct slice){*head, have}, have < want, c);
@@ -51,6 +56,42 @@ int cpim_read_head(int fd, char **head, struct cpim *c, uint64_t *octets, enum c
             return 0;
     }
     return 0;
+}
+
+/* --- What it is known by. */
+
+/* Each block is hashed with the hash of all before it: constant memory, every octet counts. */
+static int hash_file(int fd, char hex[HASH_HEX_SIZE], char why[MODULE_WHY_SIZE])
+{
+    char *block = mem_new(HASHED);
+    size_t have;
+    uint64_t at = 0;
+    int err;
+    hex[0] = '\0';
+    do {
+        have = 0;
+        err = fill(fd, at, block, &have, HASHED);
+        at += have;
+        struct slice parts[] = {slice_of(hex), {block, have}};
+        if (err)
+            (void)snprintf(why, MODULE_WHY_SIZE, "%s", strerror(err));
+        else
+            err = hash_hex(HASH_SHA_256, parts, 2, hex, why);
+    } while (!err && have == HASHED);
+    free(block);
+    return err;
+}
+
+int cpim_identity(int fd, const struct cpim *c, char **id, char why[MODULE_WHY_SIZE])
+{
+    char hex[HASH_HEX_SIZE];
+    int err = 0;
+    *id = NULL;
+    if (c->message_id.p)
+        *id = slice_dup(c->message_id);
+    else if ((err = hash_file(fd, hex, why)) == 0)
+        *id = mem_format("%.*s", IDENTITY, hex);
+    return err;
 }
 
 /* --- The content. */

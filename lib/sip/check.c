@@ -92,11 +92,14 @@ static int check_texts(const struct sip_config *c, struct sip_fault *f)
         {"--sip-advertise", c->sip_advertise, " \",;<>@/?"},
     };
 
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i].text != NULL && texts[i].text[0] == '\0')
+            return fault_set(f, EX_USAGE, texts[i].option, "is empty", "leave it out");
         if (!printable(texts[i].text) ||
             (texts[i].text != NULL && strpbrk(texts[i].text, texts[i].never) != NULL))
             return fault_set(f, EX_USAGE, texts[i].option,
                              "holds a character that may not stand there", NULL);
+    }
     return 0;
 }
 

@@ -10,7 +10,7 @@
 
 #define FLUSH_WAIT_MS  2000
 #define STOP_WAIT_MS   5000
-#define SAME_SIGNAL_MS 300
+#define SAME_SIGNAL_MS 50
 
 static void look(struct stage *s);
 
