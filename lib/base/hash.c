@@ -7,6 +7,6 @@
 int hash_hex(enum hash algorithm, const struct slice *parts, size_t n, char hex[HASH_HEX_SIZE],
              char why[MODULE_WHY_SIZE])
 {
-    const struct openssl_module *m = module_open("openssl", sizeof(*m), why);
+    const struct openssl_module *m = openssl_module(why);
     return m && m->hash_hex(algorithm, parts, n, hex, why) ? 0 : ENOSYS;
 }
