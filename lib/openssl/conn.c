@@ -16,6 +16,14 @@ static bool is_address(const char *host)
     return inet_pton(AF_INET, host, &a) == 1 || inet_pton(AF_INET6, host, &a) == 1;
 }
 
+static bool name_server(SSL *ssl, const char *sni)
+{
+    char *name = sni && !is_address(sni) ? mem_dup(sni) : NULL; /* the macro takes off the const */
+    bool good = !name || SSL_set_tlsext_host_name(ssl, name) == 1;
+    free(name);
+    return good;
+}
+
 static bool set_up(struct tls *t, int fd, bool server, const char *sni)
 {
     int mode = SSL_VERIFY_PEER;
@@ -28,7 +36,7 @@ static bool set_up(struct tls *t, int fd, bool server, const char *sni)
         SSL_set_accept_state(t->ssl);
     else
         SSL_set_connect_state(t->ssl);
-    return server || !sni || is_address(sni) || SSL_set_tlsext_host_name(t->ssl, sni) == 1;
+    return server || name_server(t->ssl, sni);
 }
 
 int openssl_connection(struct tls **out, struct tls_context *c, int fd, bool server,
