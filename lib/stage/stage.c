@@ -11,6 +11,7 @@
 #define FLUSH_WAIT_MS  2000
 #define STOP_WAIT_MS   5000
 #define SAME_SIGNAL_MS 50
+#define ABANDONED_MS   500
 
 static void look(struct stage *s);
 
@@ -218,6 +219,22 @@ void stage_enter(struct stage *s)
     s->ops->joined(s, s->arg);
 }
 
+/* The pipe of a stage that is dead may be held open by somebody else for ever; what is still in it
+ * comes at once. */
+static bool input_abandoned(struct stage *s)
+{
+    enum journal_role before = s->role == ROLE_BYE ? ROLE_SERVE : ROLE_INVITE;
+    if (journal_life(s->journal, before) == LIFE_ALIVE) {
+        s->abandoned = 0;
+        return false;
+    }
+    if (s->abandoned == 0) {
+        s->abandoned = clock_ms();
+        stage_later(s, ABANDONED_MS);
+    }
+    return clock_ms() - s->abandoned >= ABANDONED_MS;
+}
+
 /* Does the one before still have something to say? */
 static bool input_over(struct stage *s)
 {
@@ -227,7 +244,7 @@ static bool input_over(struct stage *s)
         journal_life(s->journal, ROLE_BYE) != LIFE_ALIVE)
         return true;
     if (s->in.given && !s->options->alone)
-        return !s->in.open;
+        return !s->in.open || input_abandoned(s);
     if (s->role != ROLE_BYE)
         return true;
     return strcmp(s->sid, journal_sid(s->journal)) != 0 ||

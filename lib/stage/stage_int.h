@@ -90,9 +90,10 @@ struct stage {
     int status;
     int signal; /* that was caught, or 0 */
     int64_t signalled;
-    bool file_failed; /* a line could not be written: 74 */
-    bool looking;     /* inside look: no recursion */
-    int64_t started;  /* the first claim try, the wait for an attempt, or the joining */
+    bool file_failed;  /* a line could not be written: 74 */
+    bool looking;      /* inside look: no recursion */
+    int64_t started;   /* the first claim try, the wait for an attempt, or the joining */
+    int64_t abandoned; /* when the stage before was seen dead, its pipe still open; 0: not */
     char sid[LINE_NAME_MAX + 1];
     char first_sid[LINE_NAME_MAX + 1]; /* the first on stdin */
     struct in in;
