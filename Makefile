@@ -120,15 +120,16 @@ $(BUILD)/pic/%.o: %.c $(BUILD)/flags
 -include $(shell test -d $(BUILD) && find $(BUILD) -path $(BUILD)/asan -prune -o -path $(BUILD)/gcc -prune -o \
 	-path $(BUILD)/clang -prune -o -name '*.d' -print)
 
-.PHONY: FORCE help demo check check-long units unit asan lint format bench install uninstall clean
+.PHONY: FORCE help demo check check-long units unit asan valgrind lint format bench install uninstall clean
 FORCE:
 
 help:
 	@echo 'make            builds the programs into build/bin'
 	@echo 'make demo       delivers a photo over loopback and shows the call'
 	@echo 'make check      everything that is tested in minutes'
-	@echo 'make check-long what takes longer: 1 GiB, SIGKILL after each line, cron'
+	@echo 'make check-long the same, and what takes longer'
 	@echo 'make asan       the tests again with address and undefined-behaviour sanitizers'
+	@echo 'make valgrind   the unit tests and deliveries under valgrind'
 	@echo 'make lint       layout, rooms, words, lengths, manual pages, both compilers'
 	@echo 'make format     lays the C files out'
 	@echo 'make bench      time and memory of a large delivery beside a plain sendfile'
@@ -166,6 +167,9 @@ asan:
 		all unit
 	@CPM_BIN=$(abspath $(BUILD)/asan/bin) scripts/run-bats \
 		$(filter-out test/kill.bats test/sizes.bats,$(wildcard test/*.bats))
+
+valgrind: all units
+	@scripts/valgrind $(BUILD)
 
 lint:
 	@scripts/lint $(BUILD)
