@@ -64,6 +64,7 @@
 /* struct sip_config, without from and to */
 #define SIP_OPTIONS(TO)     \
     SIP_WAY_OPTIONS(TO)     \
+    SIP_AUTH_OPTIONS(TO)    \
     SIP_SESSION_OPTIONS(TO) \
     SIP_HEADER_OPTIONS(TO)  \
     SIP_TIMER_OPTIONS(TO)
@@ -90,6 +91,19 @@
          .arg = "HOST",                                                           \
          .help = "host to name in Via and Contact",                               \
          .to = TO(sip_advertise)},
+
+#define SIP_AUTH_OPTIONS(TO)                                 \
+    {.name = "auth-user",                                    \
+     .kind = OPT_TEXT,                                       \
+     .arg = "USER",                                          \
+     .help = "user name for digest authentication",          \
+     .to = TO(auth_user)},                                   \
+        {.name = "auth-password-file",                       \
+         .kind = OPT_TEXT,                                   \
+         .arg = "FILE",                                      \
+         .help = "file with the password, closed to others", \
+         .to = TO(auth_password_file),                       \
+         .where = OPT_SECRET_FILE},
 
 #define SIP_SESSION_OPTIONS(TO)                                                   \
     {.name = "session-expires",                                                   \
@@ -318,6 +332,8 @@
         "alone", \
         "answer-timeout", \
         "asserted-identity", \
+        "auth-password-file", \
+        "auth-user", \
         "chunk-size", \
         "contribution-id", \
         "conversation-id", \

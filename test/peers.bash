@@ -43,16 +43,18 @@ stop_peers() {
   return 0
 }
 
-# start_kamailio [HOST]: a record-routing proxy on UDP and TCP: PROXY (host:port), its log in
-# proxy.log. HOST is 127.0.0.1 or [::1].
+# start_kamailio [HOST [DEFINE...]]: a record-routing proxy on UDP and TCP: PROXY (host:port), its log
+# in proxy.log. HOST is 127.0.0.1 or [::1]; DEFINEs are those of kamailio/proxy.cfg.
 start_kamailio() {
-  local host=${1:-127.0.0.1} tries pid
+  local host=${1:-127.0.0.1} tries pid define defines=()
+  shift $(($# > 0))
+  for define; do defines+=(-A "$define"); done
   for ((tries = 0; tries < 5; tries++)); do
     pick_port || return 1
     rm -rf kamailio.run
     mkdir kamailio.run
     kamailio -DD -E -f "$BATS_TEST_DIRNAME/kamailio/proxy.cfg" -Y "$PWD/kamailio.run" \
-      -w "$PWD/kamailio.run" -m 16 -M 4 -l "udp:$host:$PORT" -l "tcp:$host:$PORT" \
+      -w "$PWD/kamailio.run" -m 16 -M 4 "${defines[@]}" -l "udp:$host:$PORT" -l "tcp:$host:$PORT" \
       >/dev/null 2>proxy.log 3>&- </dev/null &
     pid=$!
     if listens "$pid" udp "$PORT" && listens "$pid" tcp "$PORT"; then

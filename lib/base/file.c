@@ -73,6 +73,67 @@ int file_open_private(const char *path, int flags, bool create, int *fd)
     return 0;
 }
 
+static int check_secret(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return errno;
+    if (!S_ISREG(st.st_mode))
+        return EINVAL;
+    if (st.st_uid != geteuid() && st.st_uid != 0)
+        return EPERM;
+    return st.st_mode & 077 ? EACCES : 0;
+}
+
+/* 0, EMSGSIZE, or read's errno. `secret` has room for FILE_SECRET_MAX + 2. */
+static int read_secret(int fd, char *secret, size_t *n)
+{
+    ssize_t got = 0;
+    *n = 0;
+    do {
+        got = read(fd, secret + *n, FILE_SECRET_MAX + 2 - *n);
+        if (got > 0)
+            *n += (size_t)got;
+    } while (*n < FILE_SECRET_MAX + 2 && (got > 0 || (got < 0 && errno == EINTR)));
+    if (got < 0)
+        return errno;
+    if (*n > 0 && secret[*n - 1] == '\n')
+        --*n;
+    if (*n > 0 && secret[*n - 1] == '\r')
+        --*n;
+    return *n > FILE_SECRET_MAX ? EMSGSIZE : 0;
+}
+
+int file_read_secret(const char *path, char **secret)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return errno == ENXIO ? EINVAL : errno;
+    char *text = mem_new(FILE_SECRET_MAX + 3);
+    size_t n = 0;
+    int err = check_secret(fd);
+    if (!err)
+        err = read_secret(fd, text, &n);
+    text[n] = '\0';
+    if (!err && n == 0)
+        err = ENODATA;
+    if (!err && (strlen(text) != n || strpbrk(text, "\r\n")))
+        err = EILSEQ;
+    (void)close(fd);
+    if (err)
+        file_forget_secret(text);
+    else
+        *secret = text;
+    return err;
+}
+
+void file_forget_secret(char *secret)
+{
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+}
+
 int file_same(int fd, const char *path, bool *same)
 {
     struct stat ours, named;

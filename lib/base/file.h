@@ -13,6 +13,15 @@
  * (mode, or no permission), EREMOTE (not a local file system), or open's errno. */
 int file_open_private(const char *path, int flags, bool create, int *fd);
 
+/* What stands in a file that holds one secret, as a text without its last line end. The file (a
+ * link is followed) has to be regular, ours or root's, and closed to others. EACCES (mode, or no
+ * permission), EPERM (another owner), EINVAL (not regular), ENODATA (nothing in it), EMSGSIZE (more
+ * than FILE_SECRET_MAX), EILSEQ (a NUL or a further line end), or open's and read's errno. The
+ * caller frees it by file_forget_secret. */
+#define FILE_SECRET_MAX 1024
+int file_read_secret(const char *path, char **secret);
+void file_forget_secret(char *secret); /* overwritten before it is freed; NULL is harmless */
+
 int file_same(int fd, const char *path, bool *same); /* is the name still this file? */
 
 /* The folder that this very program lies in; the caller frees it. NULL: the kernel does not say. */

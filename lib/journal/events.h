@@ -19,7 +19,7 @@
     X("dialog.refreshed", "invite", "by method session-expires refresher cseq target")                      \
     X("dialog.cseq",      "invite bye", "cseq method")                                               \
     X("invite.answered",  "invite", "code peer-path peer-setup peer-address accept-types max-size fingerprint direction") \
-    X("invite.failed",    "invite", "status code reason retry-after why")                            \
+    X("invite.failed",    "invite", "status code reason retry-after why detail")                     \
     X("session.ended",    "invite", "by why")                                                        \
     X("msrp.connected",   "serve",  "peer local role")                                               \
     X("msrp.progress",    "serve",  "octets total rate")                                             \

@@ -91,10 +91,13 @@ void failure_say(struct sip_agent *a)
     if (f->retry_after >= 0)
         line_number(&o, "retry-after", f->retry_after);
     line_text(&o, "why", f->why);
+    if (f->detail[0] != '\0')
+        line_free_text(&o, "detail", slice_of(f->detail));
     /* What cannot be written was said by the caller's emit; the status tells it as well. */
     (void)agent_emit(a, &o);
     if (!f->silent)
-        err_line(a->config->to != NULL ? a->config->to : "INVITE", f->text, NULL);
+        err_line(a->config->to != NULL ? a->config->to : "INVITE", f->text,
+                 f->hint[0] != '\0' ? f->hint : NULL);
     if (a->status == 0)
         a->status = f->status;
 }
@@ -137,6 +140,7 @@ int sip_agent_new(struct sip_agent **out, struct loop *loop, const struct sip_co
     a->min_se = config->min_se / 1000;
     a->offer = BUF_UP_TO(16 * 1024);
     a->local = (struct local){.config = config};
+    a->voice = (struct voice){.local = &a->local, .facts = facts, .emit = agent_emit_f, .arg = a};
     err = sip_stack_new(&a->local.stack, loop,
                         (struct sip_timers){config->t1, config->t2, config->t4}, &stack_ops, a);
     if (err != 0) {
@@ -163,6 +167,7 @@ void sip_agent_free(struct sip_agent *a)
     if (a == NULL)
         return;
     cancel_timers(a);
+    voice_free(&a->voice);
     sip_stack_free(a->local.stack);
     forks_free(a);
     call_free(&a->call);

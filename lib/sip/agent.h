@@ -5,6 +5,7 @@
 
 #include "base/net.h"
 #include "journal/line.h"
+#include "sip/auth.h"
 #include "sip/sip.h"
 #include "sip/stack.h"
 #include "sip/uri.h"
@@ -92,6 +93,7 @@ struct call {
     char branch[64];
     int64_t cseq;
     struct routes route;
+    struct credentials credentials; /* that it was sent with; not in the journal */
     struct sip_hop hop;
     struct net_addr local;
 };
@@ -118,13 +120,14 @@ struct dialog {
     char *call_id;
     char *local, *local_tag;
     char *remote, *remote_tag;
-    char *target;        /* URI */
-    char *contact;       /* our Contact */
-    struct routes route; /* the route set, in our order */
-    int64_t invite_cseq; /* of the INVITE that the ACK has to repeat */
-    int64_t cseq;        /* the last that we used */
-    int64_t remote_cseq; /* the last of the peer's; -1: none yet */
-    struct sip_hop hop;  /* where the INVITE went */
+    char *target;                   /* URI */
+    char *contact;                  /* our Contact */
+    struct routes route;            /* the route set, in our order */
+    int64_t invite_cseq;            /* of the INVITE that the ACK has to repeat */
+    int64_t cseq;                   /* the last that we used */
+    int64_t remote_cseq;            /* the last of the peer's; -1: none yet */
+    struct credentials credentials; /* of the INVITE, for its ACK */
+    struct sip_hop hop;             /* where the INVITE went */
     struct net_addr local_addr;
 };
 
@@ -135,6 +138,7 @@ void dialog_free(struct dialog *d);
 int dialog_emit(const struct dialog *d, int64_t expires, const char *refresher, const char *sid,
                 emit_f *emit, void *arg);
 int dialog_from_facts(struct dialog *d, const struct journal *facts); /* ENOENT, EBADMSG */
+int64_t cseq_of(const struct osip_message *m);                        /* the number; -1: none */
 const char *tag_of(const struct osip_message *m, bool to); /* of To or From; NULL: none */
 /* Does the message belong to it? */
 bool dialog_matches(const struct dialog *d, const struct osip_message *m);
@@ -145,11 +149,29 @@ struct osip_message *dialog_request(const struct dialog *d, const struct sip_con
                                     const char *method, int64_t cseq);
 int dialog_hop(const struct dialog *d, const struct sip_config *c, struct sip_hop *to);
 
+/* --- request.c: requests in a dialog. */
+
+struct dialog_client; /* one under way, until its answer counts */
+
+/* What who speaks in a dialog has besides the dialog. The first four are its owner's. */
+struct voice {
+    struct local *local;
+    struct journal *facts;
+    emit_f *emit;
+    void *arg;
+    struct auth *auth; /* voice_free frees it */
+    struct dialog_client *clients;
+};
+void voice_free(struct voice *v); /* before the stack is freed; nobody is called any more */
+
 /* Puts the Via on and sends the ACK for a 2xx of number `cseq`. 0, or why it could not be. */
 int dialog_ack(const struct dialog *d, struct local *l, int64_t cseq);
-/* Starts a transaction in the dialog. NULL with *err where there is no way. */
-struct sip_client *dialog_send(const struct dialog *d, struct local *l, struct osip_message *m,
-                               const struct sip_client_ops *ops, void *arg, int *err);
+/* Starts a transaction in the dialog, whose line (emit_cseq) is written. A 401 or 407 that can be
+ * met is not reported: the request goes out again with the next number. The dialog has to outlive
+ * it. NULL with *err where there is no way; the message is taken over in any case. */
+struct dialog_client *dialog_send(struct dialog *d, struct voice *v, struct osip_message *m,
+                                  const struct sip_client_ops *ops, void *arg, int *err);
+void dialog_client_forget(struct dialog_client *r); /* `ops` are not called any more */
 
 /* The lines that go before a BYE or CANCEL. */
 int emit_cseq(int64_t cseq, const char *method, const char *sid, emit_f *emit, void *arg);

@@ -13,7 +13,7 @@
 struct fork {
     struct sip_agent *agent;
     struct dialog dialog;
-    struct sip_client *bye; /* of a dialog that was not chosen */
+    struct dialog_client *bye; /* of a dialog that was not chosen */
     struct fork *next;
 };
 
@@ -26,7 +26,9 @@ struct failure {
     bool silent;         /* asked for, so no error line */
     char reason[128];
     char why[32];
-    char text[256];
+    char detail[400]; /* what else the peer's answer says; may be empty */
+    char text[640];
+    char hint[96]; /* may be empty */
 };
 
 struct sip_agent {
@@ -36,6 +38,7 @@ struct sip_agent {
     const struct sip_ops *ops;
     void *arg;
     struct local local;
+    struct voice voice;
     enum sip_state state;
     int status;
     bool unwritten;         /* a line could not be written: the session is to be ended */
@@ -49,7 +52,8 @@ struct sip_agent {
     struct hops hops;
     size_t next_hop;
     struct sip_client *invite;
-    int too_small; /* 422s seen */
+    int too_small;       /* 422s seen */
+    unsigned challenges; /* to this INVITE */
     bool provisional;
     int progress_code;
     char *early[EARLY_MAX]; /* To tags of early dialogs */
@@ -66,7 +70,7 @@ struct sip_agent {
     struct failure failure;
     struct sip_client *cancel;
     bool cancelled; /* a CANCEL left */
-    struct sip_client *bye;
+    struct dialog_client *bye;
     int64_t limit_due; /* 0: none */
     struct loop_timer limit_timer;
     struct loop_timer linger_timer;
@@ -74,7 +78,7 @@ struct sip_agent {
     /* the session timer */
     int64_t expires; /* s; 0: none */
     bool refresher;  /* we are */
-    struct sip_client *refresh;
+    struct dialog_client *refresh;
     const char *refresh_method;
     int refresh_tries;
     int64_t reinvite_cseq; /* of our last re-INVITE; 0: none */
@@ -98,6 +102,11 @@ void failure_set(struct sip_agent *a, int status, int code, const char *reason, 
 void failure_say(struct sip_agent *a);
 void agent_fail(struct sip_agent *a, int status, int code, const char *reason, const char *why,
                 const char *text); /* all three, and ended */
+
+/* --- refusal.c */
+/* Sets the failure for a final response, with its details. `fault` (may be NULL) tells what is
+ * wrong with our credentials. */
+void refusal_set(struct sip_agent *a, const struct osip_message *m, const struct sip_fault *fault);
 
 /* --- answer.c */
 void invite_answered(struct sip_agent *a, const struct osip_message *m, const struct sip_hop *from);

@@ -207,18 +207,9 @@ static void end_fork(struct sip_agent *a, struct fork *f)
 
     acknowledge(a, &f->dialog, f->dialog.invite_cseq);
     m = dialog_request(&f->dialog, a->config, "BYE", ++f->dialog.cseq);
-    f->bye = dialog_send(&f->dialog, &a->local, m, &ops, f, &err);
+    f->bye = dialog_send(&f->dialog, &a->voice, m, &ops, f, &err);
     if (f->bye == NULL)
         err_warn("BYE of a forked dialog: %s", strerror(err));
-}
-
-static int64_t cseq_of(const struct osip_message *m)
-{
-    uint64_t n;
-
-    if (m->cseq == NULL || !slice_number(slice_of(m->cseq->number), UINT32_MAX, &n))
-        return -1;
-    return (int64_t)n;
 }
 
 static bool of_this_call(const struct sip_agent *a, const struct osip_message *m)

@@ -64,7 +64,7 @@ void agent_bye(struct sip_agent *a)
     (void)emit_cseq(d->cseq, "BYE", agent_sid(a), agent_emit_f, a);
     (void)emit_bye_sent(d->cseq, "BYE", agent_sid(a), agent_emit_f, a);
     m = dialog_request(d, a->config, "BYE", d->cseq);
-    a->bye = dialog_send(d, &a->local, m, &ops, a, &err);
+    a->bye = dialog_send(d, &a->voice, m, &ops, a, &err);
     if (a->bye == NULL) {
         err_warn("the BYE could not be sent: %s", strerror(err));
         finish(a, "BYE", 0, "", "unreachable");
@@ -160,7 +160,7 @@ static void on_limit(void *arg)
     if (a->state != SIP_ENDING)
         return;
     if (a->bye != NULL) {
-        sip_client_forget(a->bye);
+        dialog_client_forget(a->bye);
         on_bye_failed(a, NULL, ETIMEDOUT);
         return;
     }

@@ -60,6 +60,7 @@ void call_free(struct call *k)
     free(k->via);
     free(k->contact);
     routes_free(&k->route);
+    credentials_free(&k->credentials);
     *k = (struct call){.cseq = 0};
 }
 

@@ -87,6 +87,7 @@ static int check_texts(const struct sip_config *c, struct sip_fault *f)
         {"--icsi", c->icsi, " \",;<>"},
         {"--accept-contact", c->accept_contact, ""},
         {"--user-agent", c->user_agent, ""},
+        {"--auth-user", c->auth_user, ""},
         {"--conversation-id", c->conversation_id, " \",;<>"},
         {"--contribution-id", c->contribution_id, " \",;<>"},
         {"--sip-advertise", c->sip_advertise, " \",;<>@/?"},
@@ -148,6 +149,9 @@ static int check_rest(const struct sip_config *c, struct sip_fault *f)
 {
     struct net_bind bind;
 
+    if ((c->auth_user == NULL) != (c->auth_password_file == NULL))
+        return fault_set(f, EX_USAGE, c->auth_user != NULL ? "--auth-password-file" : "--auth-user",
+                         "is missing", "give both or none");
     if (c->sip_bind != NULL && net_parse_bind(c->sip_bind, &bind) != 0)
         return fault_set(f, EX_USAGE, "--sip-bind", "not an address", "ADDR[:PORT[-PORT]]");
     if (c->session_expires < SESSION_EXPIRES_LEAST_MS)

@@ -63,6 +63,7 @@ int dialog_from_response(struct dialog *d, const struct call *k, const struct os
     d->remote = mem_dup(k->to);
     d->remote_tag = mem_dup(tag_of(m, true));
     d->contact = mem_dup(k->contact);
+    credentials_copy(&d->credentials, &k->credentials);
     d->hop = k->hop;
     d->local_addr = k->local;
     d->target = target_of(m);
@@ -83,6 +84,7 @@ void dialog_free(struct dialog *d)
     free(d->target);
     free(d->contact);
     routes_free(&d->route);
+    credentials_free(&d->credentials);
     *d = (struct dialog){.cseq = 0};
 }
 
@@ -168,6 +170,15 @@ bool dialog_matches(const struct dialog *d, const struct osip_message *m)
 
     return id != NULL && strcmp(id, d->call_id) == 0 && tag_is(m, request, d->local_tag) &&
            tag_is(m, !request, d->remote_tag);
+}
+
+int64_t cseq_of(const struct osip_message *m)
+{
+    uint64_t n;
+
+    if (m->cseq == NULL || !slice_number(slice_of(m->cseq->number), UINT32_MAX, &n))
+        return -1;
+    return (int64_t)n;
 }
 
 void dialog_retarget(struct dialog *d, const struct osip_message *m)
@@ -268,47 +279,4 @@ int dialog_hop(const struct dialog *d, const struct sip_config *c, struct sip_ho
     if (same_place(to, &d->hop) && to->transport == d->hop.transport)
         to->connection = d->hop.connection;
     return 0;
-}
-
-static int add_via(const struct dialog *d, struct local *l, struct osip_message *m,
-                   struct sip_hop *to)
-{
-    char branch[64];
-    struct net_addr bound;
-    int err = dialog_hop(d, l->config, to);
-    char *sent_by;
-
-    if (err == 0)
-        err = local_listen(l, to, &bound);
-    if (err != 0)
-        return err;
-    sent_by = local_sent_by(l, to);
-    err = sip_via_add(m, to->transport, sent_by, branch);
-    free(sent_by);
-    headers_apply(m, l->config);
-    return err;
-}
-
-int dialog_ack(const struct dialog *d, struct local *l, int64_t cseq)
-{
-    struct osip_message *m = dialog_request(d, l->config, "ACK", cseq);
-    struct sip_hop to;
-    int err = m != NULL ? add_via(d, l, m, &to) : EBADMSG;
-
-    if (err == 0)
-        return sip_send(l->stack, m, &to);
-    osip_message_free(m);
-    return err;
-}
-
-struct sip_client *dialog_send(const struct dialog *d, struct local *l, struct osip_message *m,
-                               const struct sip_client_ops *ops, void *arg, int *err)
-{
-    struct sip_hop to;
-
-    *err = m != NULL ? add_via(d, l, m, &to) : EBADMSG;
-    if (*err == 0)
-        return sip_request(l->stack, m, &to, ops, arg);
-    osip_message_free(m);
-    return NULL;
 }

@@ -168,6 +168,8 @@ static void send_to(struct sip_agent *a, const struct sip_hop *hop)
         return;
     }
     headers_apply(m, a->config);
+    auth_add(a->voice.auth, m);
+    credentials_take(&k->credentials, m);
     err = call_emit(k, agent_sid(a), agent_emit_f, a);
     if (err != 0) {
         osip_message_free(m);
@@ -189,6 +191,7 @@ static bool send_to_next(struct sip_agent *a)
         return false;
     net_addr_text(text, &a->hops.v[a->next_hop].addr);
     err_step("INVITE to %s by %s", text, sip_via_name(a->hops.v[a->next_hop].transport));
+    a->challenges = 0;
     send_to(a, &a->hops.v[a->next_hop++]);
     return true;
 }
@@ -270,20 +273,33 @@ static bool try_longer(struct sip_agent *a, const struct osip_message *m)
     return true;
 }
 
-static void refused(struct sip_agent *a, const struct osip_message *m)
+/* 401 and 407: the same call again, with credentials (RFC 3261 22.2). */
+static bool try_credentials(struct sip_agent *a, struct sip_client *c, const struct osip_message *m)
 {
     int code = sip_status(m);
-    char text[160];
+    struct sip_fault f;
 
-    if (try_longer(a, m) || (code == 503 && send_to_next(a)))
+    if ((code != 401 && code != 407) || a->state == SIP_ENDING)
+        return false;
+    if (auth_challenged(a->voice.auth, sip_client_message(c), m, &a->challenges, &f)) {
+        send_to(a, &a->call.hop);
+        return true;
+    }
+    refusal_set(a, m, &f);
+    return false;
+}
+
+static void refused(struct sip_agent *a, struct sip_client *c, const struct osip_message *m)
+{
+    int code = sip_status(m);
+
+    if (try_longer(a, m) || try_credentials(a, c, m) || (code == 503 && send_to_next(a)))
         return;
     if (a->state == SIP_ENDING) {
         cancel_done(a, code, reason_of(m));
         return;
     }
-    (void)snprintf(text, sizeof(text), "refused: %d %s", code, reason_of(m));
-    failure_set(a, sip_verdict(code), code, reason_of(m), "refused", text);
-    a->failure.retry_after = header_number(m, "Retry-After", -1);
+    refusal_set(a, m, NULL);
     failure_say(a);
     agent_enter(a, SIP_ENDED);
 }
@@ -294,16 +310,16 @@ static void on_response(void *arg, struct sip_client *c, const struct osip_messa
     struct sip_agent *a = arg;
     int code = sip_status(m);
 
-    (void)c;
     if (code < 200) {
         progressed(a, m);
         return;
     }
+    auth_note(a->voice.auth, m);
     a->invite = NULL;
     if (code < 300)
         invite_answered(a, m, from);
     else
-        refused(a, m);
+        refused(a, c, m);
 }
 
 static const struct sip_client_ops invite_ops = {on_response, on_failed};
@@ -311,10 +327,15 @@ static const struct sip_client_ops invite_ops = {on_response, on_failed};
 void sip_agent_invite(struct sip_agent *a)
 {
     const char *why = "";
+    struct sip_fault f;
     int err;
 
     if (a->state != SIP_IDLE || a->invite != NULL)
         return;
+    if (auth_new(&a->voice.auth, a->config, &f) != 0) {
+        sip_agent_refuse(a, &f, "credentials");
+        return;
+    }
     if (make_offer(a) != 0) {
         agent_fail(a, EX_SOFTWARE, 0, "", "offer", "msrp.listening makes no offer");
         return;

@@ -69,8 +69,6 @@ static const struct {
     {"CSeq", osip_message_set_cseq, false},
     {"Route", osip_message_set_route, true},
     {"Record-Route", osip_message_set_record_route, true},
-    {"Authorization", osip_message_set_authorization, false},
-    {"Proxy-Authorization", osip_message_set_proxy_authorization, false},
 };
 
 static int set_one(osip_message_t *m, size_t which, struct slice value)
@@ -125,15 +123,6 @@ static void remove_addresses(osip_list_t *list)
     }
 }
 
-static void remove_credentials(osip_list_t *list)
-{
-    while (osip_list_size(list) > 0) {
-        osip_authorization_t *a = osip_list_get(list, 0);
-        (void)osip_list_remove(list, 0);
-        osip_authorization_free(a);
-    }
-}
-
 static void remove_vias(osip_message_t *m)
 {
     while (osip_list_size(&m->vias) > 0) {
@@ -176,10 +165,6 @@ void sip_header_remove(struct osip_message *m, const char *name)
         remove_addresses(&m->routes);
     else if (strcasecmp(name, "Record-Route") == 0)
         remove_addresses(&m->record_routes);
-    else if (strcasecmp(name, "Authorization") == 0)
-        remove_credentials(&m->authorizations);
-    else if (strcasecmp(name, "Proxy-Authorization") == 0)
-        remove_credentials(&m->proxy_authorizations);
 }
 
 int sip_body_set(struct osip_message *m, const char *content_type, struct slice body)

@@ -36,7 +36,7 @@ void session_timer_start(struct sip_agent *a, int64_t expires, bool refresher)
 void session_timer_stop(struct sip_agent *a)
 {
     if (a->refresh != NULL)
-        sip_client_forget(a->refresh);
+        dialog_client_forget(a->refresh);
     a->refresh = NULL;
     loop_cancel(a->loop, &a->refresh_timer);
     loop_cancel(a->loop, &a->expiry_timer);
@@ -94,6 +94,7 @@ static void confirmed(struct sip_agent *a, const struct osip_message *m)
     a->refresh_tries = 0;
     dialog_retarget(d, m);
     if (strcmp(a->refresh_method, "INVITE") == 0) {
+        a->reinvite_cseq = cseq_of(m); /* it may have been challenged */
         int err = dialog_ack(d, &a->local, a->reinvite_cseq);
         if (err != 0)
             err_warn("ACK could not be sent: %s", strerror(err));
@@ -204,7 +205,7 @@ static void on_refresh_due(void *arg)
     m = dialog_request(d, a->config, a->refresh_method, d->cseq);
     if (m != NULL && add_headers(a, m) != 0)
         err_step("a header of the refresh was refused");
-    a->refresh = dialog_send(d, &a->local, m, &ops, a, &err);
+    a->refresh = dialog_send(d, &a->voice, m, &ops, a, &err);
     if (a->refresh == NULL)
         again_in(a, RETRY_MIN_MS);
 }

@@ -16,12 +16,14 @@ struct sip_takeover {
     const struct sip_takeover_ops *ops;
     void *arg;
     struct local local;
+    struct voice voice;
     struct call call; /* call_id is NULL where the dialog was there from the start */
     struct dialog dialog;
     bool confirmed; /* there is a dialog */
     bool over;
-    struct sip_client *client; /* of the BYE or CANCEL */
-    int cancel_code;           /* the answer to the CANCEL */
+    struct sip_client *cancel;
+    struct dialog_client *bye;
+    int cancel_code; /* the answer to the CANCEL */
     struct loop_timer limit;
 };
 
@@ -68,7 +70,7 @@ static void on_bye_response(void *arg, struct sip_client *c, const struct osip_m
     (void)from;
     if (sip_status(m) < 200)
         return;
-    t->client = NULL;
+    t->bye = NULL;
     finish(t, sip_status(m), reason_of(m), NULL);
 }
 
@@ -77,7 +79,7 @@ static void on_bye_failed(void *arg, struct sip_client *c, int error)
     struct sip_takeover *t = arg;
 
     (void)c;
-    t->client = NULL;
+    t->bye = NULL;
     err_step("BYE: %s", strerror(error));
     finish(t, 408, "", error == ETIMEDOUT ? "timeout" : "unreachable");
 }
@@ -98,8 +100,8 @@ static int end_dialog(struct sip_takeover *t)
     (void)emit_cseq(d->cseq, "BYE", sid, t->ops->emit, t->arg);
     (void)emit_bye_sent(d->cseq, "BYE", sid, t->ops->emit, t->arg);
     m = dialog_request(d, t->config, "BYE", d->cseq);
-    t->client = dialog_send(d, &t->local, m, &ops, t, &err);
-    return t->client != NULL ? 0 : err;
+    t->bye = dialog_send(d, &t->voice, m, &ops, t, &err);
+    return t->bye != NULL ? 0 : err;
 }
 
 /* --- CANCEL. */
@@ -113,7 +115,7 @@ static void on_cancel_response(void *arg, struct sip_client *c, const struct osi
     (void)from;
     if (sip_status(m) < 200)
         return;
-    t->client = NULL;
+    t->cancel = NULL;
     t->cancel_code = sip_status(m); /* the final response to the INVITE is still to come */
 }
 
@@ -122,7 +124,7 @@ static void on_cancel_failed(void *arg, struct sip_client *c, int error)
     struct sip_takeover *t = arg;
 
     (void)c;
-    t->client = NULL;
+    t->cancel = NULL;
     err_step("CANCEL: %s", strerror(error));
     if (error != ETIMEDOUT)
         finish(t, 408, "", "unreachable");
@@ -143,16 +145,16 @@ static int cancel(struct sip_takeover *t)
     if (m == NULL)
         return EBADMSG;
     (void)emit_bye_sent(t->call.cseq, "CANCEL", journal_sid(t->facts), t->ops->emit, t->arg);
-    t->client = sip_request(t->local.stack, m, &t->call.hop, &ops, t);
+    t->cancel = sip_request(t->local.stack, m, &t->call.hop, &ops, t);
     return 0;
 }
 
 /* A 200 that crossed the CANCEL. */
 static void crossed(struct sip_takeover *t, const struct osip_message *m)
 {
-    if (t->client != NULL)
-        sip_client_forget(t->client);
-    t->client = NULL;
+    if (t->cancel != NULL)
+        sip_client_forget(t->cancel);
+    t->cancel = NULL;
     if (dialog_from_response(&t->dialog, &t->call, m) != 0) {
         dialog_free(&t->dialog);
         return;
@@ -243,6 +245,7 @@ int sip_takeover_start(struct sip_takeover **out, struct loop *loop,
 {
     static const struct sip_stack_ops stack_ops = {on_request, on_stray, NULL};
     struct sip_takeover *t;
+    struct sip_fault f;
     int err;
 
     if (all_over(facts))
@@ -251,6 +254,9 @@ int sip_takeover_start(struct sip_takeover **out, struct loop *loop,
     *t = (struct sip_takeover){
         .loop = loop, .config = config, .facts = facts, .ops = ops, .arg = arg};
     t->local.config = config;
+    t->voice = (struct voice){.local = &t->local, .facts = facts, .emit = ops->emit, .arg = arg};
+    if (auth_new(&t->voice.auth, config, &f) != 0) /* the BYE may do without */
+        err_line(f.what, f.why, f.hint);
     err = sip_stack_new(&t->local.stack, loop,
                         (struct sip_timers){config->t1, config->t2, config->t4}, &stack_ops, t);
     if (err == 0)
@@ -271,6 +277,7 @@ void sip_takeover_free(struct sip_takeover *t)
     if (t == NULL)
         return;
     loop_cancel(t->loop, &t->limit);
+    voice_free(&t->voice);
     sip_stack_free(t->local.stack);
     call_free(&t->call);
     dialog_free(&t->dialog);
