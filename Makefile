@@ -27,6 +27,7 @@ MODULES = openssl
 PROGRAMS = $(patsubst bin/%.c,%,$(wildcard bin/cpm-*.c))
 UNITS = $(patsubst test/unit/%.c,%,$(wildcard test/unit/*.c))
 PEERS = $(patsubst test/peers/%.c,%,$(wildcard test/peers/*.c))
+FUZZERS = $(patsubst test/fuzz/%.c,%,$(filter-out test/fuzz/main.c,$(wildcard test/fuzz/*.c)))
 PAGES = $(wildcard man/*.[1-8])
 
 # What a room needs from outside.
@@ -93,6 +94,13 @@ $(eval $(call PROGRAM,$(BUILD)/test/bench/bench,$(BUILD)/test/bench/bench.o,))
 # A peer for the tests shares no code with the programs.
 $(foreach p,$(PEERS),$(eval $(call PROGRAM,$(BUILD)/test/peers/$(p),$(BUILD)/test/peers/$(p).o,)))
 
+# A harness is test/fuzz/ROOM_TOPIC.c, with a main that takes files; scripts/fuzz leaves that to the
+# fuzzers.
+FUZZ_MAIN ?= $(BUILD)/test/fuzz/main.o
+$(foreach f,$(FUZZERS),$(eval $(call PROGRAM,$(BUILD)/test/fuzz/$(f),\
+	$(BUILD)/test/fuzz/$(f).o $(FUZZ_MAIN),\
+	$(call unit_room,$(f)) $(call allowed,$(call unit_room,$(f))))))
+
 # Objects are made anew when the compiler or its flags change.
 FLAGS_NOW = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
 $(BUILD)/flags: FORCE
@@ -118,9 +126,10 @@ $(BUILD)/pic/%.o: %.c $(BUILD)/flags
 	$(COMPILE)
 
 -include $(shell test -d $(BUILD) && find $(BUILD) -path $(BUILD)/asan -prune -o -path $(BUILD)/gcc -prune -o \
-	-path $(BUILD)/clang -prune -o -name '*.d' -print)
+	-path $(BUILD)/clang -prune -o -path '$(BUILD)/fuzz-*' -prune -o -name '*.d' -print)
 
-.PHONY: FORCE help demo check check-long units unit asan valgrind lint format bench install uninstall clean
+.PHONY: FORCE help demo check check-long units unit asan valgrind fuzzers fuzz lint format bench install \
+	uninstall clean
 FORCE:
 
 help:
@@ -130,6 +139,7 @@ help:
 	@echo 'make check-long the same, and what takes longer'
 	@echo 'make asan       the tests again with address and undefined-behaviour sanitizers'
 	@echo 'make valgrind   the unit tests and deliveries under valgrind'
+	@echo 'make fuzz       the parsers under libFuzzer and AFL++, FUZZ_SECONDS (60) for each and each'
 	@echo 'make lint       layout, rooms, words, lengths, manual pages, both compilers'
 	@echo 'make format     lays the C files out'
 	@echo 'make bench      time and memory of a large delivery beside a plain sendfile'
@@ -150,6 +160,7 @@ check-long:
 	@CPM_LONG=1 scripts/check $(BUILD)
 
 units: $(UNITS:%=$(BUILD)/test/unit/%) $(PEERS:%=$(BUILD)/test/peers/%) \
+	fuzzers \
 	$(MODULES:%=$(BUILD)/lib/cpm-delivery/%.so) $(BUILD)/test/lib
 
 # The unit tests find the modules where the programs find them.
@@ -170,6 +181,12 @@ asan:
 
 valgrind: all units
 	@scripts/valgrind $(BUILD)
+
+fuzzers: $(FUZZERS:%=$(BUILD)/test/fuzz/%)
+
+fuzz:
+	@scripts/bootstrap fuzz
+	@scripts/fuzz $(BUILD)
 
 lint:
 	@scripts/lint $(BUILD)

@@ -18,7 +18,7 @@
 struct config {
     const char *msrp_listen, *msrp_advertise, *setup;
     int64_t chunk_size;
-    bool stop_and_wait, success_report, require_report;
+    bool cema, stop_and_wait, success_report, require_report;
     const char *failure_report, *size_of;
     int64_t report_timeout, accept_timeout, stall_timeout, dial_after, speak_first;
 };
@@ -173,6 +173,7 @@ static struct msrp_serve_plan plan_of(struct program *p, uint64_t content)
         .wrapped_type = p->type,
         .cpim_from = p->from,
         .cpim_message_id = p->message_id,
+        .cema = c->cema,
         .meter = err_verbosity >= ERR_NORMAL && isatty(STDERR_FILENO),
     };
     plan.session = (struct msrp_session_plan){

@@ -213,23 +213,27 @@
     MSRP_MESSAGE_OPTIONS(TO) \
     MSRP_TIMER_OPTIONS(TO)
 
-#define MSRP_WAY_OPTIONS(TO)                  \
-    {.name = "msrp-listen",                   \
-     .kind = OPT_TEXT,                        \
-     .arg = "ADDR[:PORT[-PORT]]",             \
-     .help = "local address for MSRP",        \
-     .to = TO(msrp_listen)},                  \
-        {.name = "msrp-advertise",            \
-         .kind = OPT_TEXT,                    \
-         .arg = "HOST",                       \
-         .help = "host to name in the offer", \
-         .to = TO(msrp_advertise)},           \
-        {.name = "setup",                     \
-         .kind = OPT_CHOICE,                  \
-         .arg = "passive|actpass|active",     \
-         .choices = "passive|actpass|active", \
-         .help = "a=setup of the offer",      \
-         .to = TO(setup)},
+#define MSRP_WAY_OPTIONS(TO)                                                             \
+    {.name = "msrp-listen",                                                              \
+     .kind = OPT_TEXT,                                                                   \
+     .arg = "ADDR[:PORT[-PORT]]",                                                        \
+     .help = "local address for MSRP",                                                   \
+     .to = TO(msrp_listen)},                                                             \
+        {.name = "msrp-advertise",                                                       \
+         .kind = OPT_TEXT,                                                               \
+         .arg = "HOST",                                                                  \
+         .help = "host to name in the offer",                                            \
+         .to = TO(msrp_advertise)},                                                      \
+        {.name = "setup",                                                                \
+         .kind = OPT_CHOICE,                                                             \
+         .arg = "passive|actpass|active",                                                \
+         .choices = "passive|actpass|active",                                            \
+         .help = "a=setup of the offer",                                                 \
+         .to = TO(setup)},                                                               \
+        {.name = "cema",                                                                 \
+         .kind = OPT_FLAG,                                                               \
+         .help = "a=msrp-cema in the offer: boxes on the way may anchor the connection", \
+         .to = TO(cema)},
 
 #define MSRP_MESSAGE_OPTIONS(TO)                                                  \
     {.name = "chunk-size",                                                        \
@@ -334,6 +338,7 @@
         "asserted-identity", \
         "auth-password-file", \
         "auth-user", \
+        "cema", \
         "chunk-size", \
         "contribution-id", \
         "conversation-id", \

@@ -39,12 +39,9 @@ static void learn_host(struct msrp_session *s, const char *host, uint16_t port)
         learn_address(s, &found[i]);
 }
 
-/* All addresses are learnt, also for telling the peer's host; msrp_dial_next leaves out those that
- * nobody listens on. */
-int msrp_dial_learn(struct msrp_session *s, const char *address)
+static void learn_hop(struct msrp_session *s)
 {
     struct msrp_uri hop;
-    struct net_addr a;
     char host[256];
     if (msrp_uri_parse(msrp_path_first(slice_of(s->peer_path)), &hop) == 0 && hop.has_port &&
         hop.host.n < sizeof(host)) {
@@ -52,8 +49,23 @@ int msrp_dial_learn(struct msrp_session *s, const char *address)
         host[hop.host.n] = '\0';
         learn_host(s, host, hop.port);
     }
+}
+
+static void learn_media_address(struct msrp_session *s, const char *address)
+{
+    struct net_addr a;
     if (address && net_parse(address, &a) == 0)
         learn_address(s, &a);
+}
+
+/* All addresses are learnt, also for telling the peer's host; msrp_dial_next leaves out those that
+ * nobody listens on. */
+int msrp_dial_learn(struct msrp_session *s, const struct msrp_answer *answer)
+{
+    if (answer->cema)
+        learn_media_address(s, answer->address);
+    learn_hop(s);
+    learn_media_address(s, answer->address);
     return s->n_targets ? 0 : ENOENT;
 }
 
@@ -65,10 +77,18 @@ void msrp_dial_failed(struct msrp_session *s, const struct net_addr *to, int err
                    strerrordesc_np(error));
 }
 
-/* Nothing is left to dial. */
+/* Nothing is left to dial. A peer may begin to listen only when it has our ACK, so those that were
+ * dialled get further chances. */
 static void give_up(struct msrp_session *s)
 {
-    if (!s->dial_error[0])
+    static const int64_t pauses[] = {250, 750, 2000};
+    bool dialled = s->dial_error[0] != '\0';
+    if (dialled && s->dial_rounds < sizeof(pauses) / sizeof(pauses[0])) {
+        s->next_target = 0;
+        msrp_dial_later(s, pauses[s->dial_rounds++]);
+        return;
+    }
+    if (!dialled)
         (void)snprintf(s->dial_error, sizeof(s->dial_error),
                        "the answer names no address to connect to");
     if (s->only_dialled)

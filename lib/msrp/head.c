@@ -64,21 +64,23 @@ static bool number_or_any(struct slice s, uint64_t *value)
     return slice_number(s, INT64_MAX, value);
 }
 
-/* range-start "-" range-end "/" total. What contradicts itself is refused here, so that nobody
- * computes with it later. */
-static bool parse_range(struct slice s, struct msrp_range *r)
+/* range-start "-" range-end "/" total. What contradicts itself is refused here and leaves *range as
+ * it was, so that nobody computes with it later. */
+static bool parse_range(struct slice s, struct msrp_range *range)
 {
     struct slice start = slice_cut(&s, '-');
     struct slice end = slice_cut(&s, '/');
     struct slice total = s;
-    if (!slice_number(start, INT64_MAX, &r->start) || !number_or_any(end, &r->end) ||
-        !number_or_any(total, &r->total))
+    struct msrp_range r;
+    if (!slice_number(start, INT64_MAX, &r.start) || !number_or_any(end, &r.end) ||
+        !number_or_any(total, &r.total))
         return false;
-    if (r->start == 0)
+    if (r.start == 0 || (r.end != MSRP_ANY && r.end + 1 < r.start))
         return false;
-    if (r->end != MSRP_ANY && r->end + 1 < r->start)
+    if (r.end != MSRP_ANY && r.total != MSRP_ANY && r.end > r.total)
         return false;
-    return r->end == MSRP_ANY || r->total == MSRP_ANY || r->end <= r->total;
+    *range = r;
+    return true;
 }
 
 static bool parse_failure_report(struct slice s, enum msrp_failure_report *f)

@@ -19,26 +19,84 @@ void msrp_link_drop(struct link *l)
         return;
     if (s->bound == l)
         s->bound = NULL;
+    loop_cancel(s->plan.loop, &l->silent);
     msrp_conn_free(l->conn);
     free(l->from_path);
+    free(l->kept_type);
+    buf_free(&l->kept);
     buf_free(&l->body);
     *l = (struct link){.session = s};
 }
 
+/* Nobody loses by its end: it never named the session, or was refused. */
+static bool is_useless(const struct link *l)
+{
+    return l->state == LINK_SILENT || l->state == LINK_LEAVING;
+}
+
+bool msrp_link_expected(const struct link *l)
+{
+    const struct msrp_session *s = l->session;
+    for (size_t i = 0; i < s->n_targets; i++) {
+        if (net_same_host(&s->targets[i], msrp_conn_peer(l->conn)))
+            return true;
+    }
+    return false;
+}
+
+static size_t useless_of_same_host(const struct link *l)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < MSRP_LINKS; i++) {
+        const struct link *other = &l->session->links[i];
+        n += is_useless(other) &&
+             net_same_host(msrp_conn_peer(other->conn), msrp_conn_peer(l->conn));
+    }
+    return n;
+}
+
+/* Which of two has to go for a newcomer? Hosts that the answer names go last, then those with the
+ * fewest such connections: a flood from one host pushes out its own. */
+static bool goes_before(const struct link *a, const struct link *b)
+{
+    bool one = msrp_link_expected(a);
+    bool two = msrp_link_expected(b);
+    if (one != two)
+        return two;
+    size_t of_one = useless_of_same_host(a);
+    size_t of_two = useless_of_same_host(b);
+    return of_one != of_two ? of_one > of_two : a->since < b->since;
+}
+
 static struct link *free_link(struct msrp_session *s)
 {
-    struct link *oldest = NULL;
+    struct link *first = NULL;
     for (size_t i = 0; i < MSRP_LINKS; i++) {
         struct link *l = &s->links[i];
         if (l->state == LINK_FREE)
             return l;
-        bool useless = l->state == LINK_SILENT || l->state == LINK_LEAVING;
-        if (useless && (!oldest || l->since < oldest->since))
-            oldest = l;
+        if (is_useless(l) && (!first || goes_before(l, first)))
+            first = l;
     }
-    if (oldest)
-        msrp_link_drop(oldest);
-    return oldest;
+    if (first)
+        msrp_link_drop(first);
+    return first;
+}
+
+static void on_silent(void *arg)
+{
+    struct link *l = arg;
+    if (l->state != LINK_SILENT)
+        return;
+    err_step("a connection that never named the session is closed");
+    msrp_link_drop(l);
+    msrp_session_is_closed(l->session);
+}
+
+static void wait_for_name(struct link *l)
+{
+    struct msrp_session *s = l->session;
+    loop_at(s->plan.loop, &l->silent, clock_ms() + s->plan.accept_timeout_ms, on_silent, l);
 }
 
 struct link *msrp_link_add(struct msrp_session *s, enum link_state state)
@@ -48,6 +106,8 @@ struct link *msrp_link_add(struct msrp_session *s, enum link_state state)
         return NULL;
     *l = (struct link){.session = s, .state = state, .since = clock_ms()};
     l->body = BUF_UP_TO(MSRP_INCOMING_MAX);
+    if (state == LINK_SILENT)
+        wait_for_name(l);
     return l;
 }
 
@@ -90,30 +150,51 @@ bool msrp_links_any(const struct msrp_session *s)
 
 /* --- Which one is the peer that the answer speaks of? */
 
-static bool is_peer(const struct msrp_session *s, const char *from_path)
+/* The whole From-Path, or its session id alone: boxes on the way may rewrite the authority (RFC
+ * 6714 5). */
+static bool is_peer(const struct msrp_session *s, const char *from_path, bool whole)
 {
     struct msrp_uri from;
     struct msrp_uri peer;
     if (msrp_uri_parse(msrp_path_last(slice_of(from_path)), &from) != 0 ||
         msrp_uri_parse(msrp_path_last(slice_of(s->peer_path)), &peer) != 0)
         return false;
-    return msrp_uri_same(&from, &peer) || msrp_uri_same_session(&from, &peer);
+    return whole ? msrp_uri_same(&from, &peer) : msrp_uri_same_session(&from, &peer);
+}
+
+/* Its SEND was answered with 200 before the answer chose another: it hears a 506 to its next one,
+ * and has as much time for that as for its first. */
+static void pass_over(struct link *l)
+{
+    free(l->from_path);
+    l->from_path = NULL;
+    l->state = LINK_SILENT;
+    wait_for_name(l);
+}
+
+static struct link *presented_by_peer(struct msrp_session *s, bool whole)
+{
+    for (size_t i = 0; i < MSRP_LINKS; i++) {
+        struct link *l = &s->links[i];
+        if (l->state == LINK_PRESENTED && is_peer(s, l->from_path, whole))
+            return l;
+    }
+    return NULL;
 }
 
 void msrp_links_choose(struct msrp_session *s)
 {
     if (!s->answered || s->bound || s->done)
         return;
+    struct link *peer = presented_by_peer(s, true);
+    if (!peer)
+        peer = presented_by_peer(s, false);
     for (size_t i = 0; i < MSRP_LINKS; i++) {
-        struct link *l = &s->links[i];
-        if (l->state != LINK_PRESENTED)
-            continue;
-        if (is_peer(s, l->from_path)) {
-            msrp_session_bind(s, l, "passive");
-            return;
-        }
-        refuse(l);
+        if (s->links[i].state == LINK_PRESENTED && &s->links[i] != peer)
+            pass_over(&s->links[i]);
     }
+    if (peer)
+        msrp_session_bind(s, peer, "passive");
 }
 
 /* --- Requests of the peer. */
@@ -138,7 +219,7 @@ static bool presents(struct link *l, const struct msrp_head *h)
     if (l->state != LINK_SILENT)
         return true;
     l->from_path = slice_dup(h->from_path);
-    if (s->bound || (s->answered && !is_peer(s, l->from_path))) {
+    if (s->bound || (s->answered && !is_peer(s, l->from_path, false))) {
         answer_with(l, 506, NULL, true);
         return false;
     }
@@ -196,6 +277,27 @@ static void take_data(struct link *l, struct slice data)
         memcpy(l->body.p + at, data.p, data.n);
 }
 
+/* What was answered with 200 before the answer chose; of several the last. */
+static void keep(struct link *l, struct slice content_type, struct slice body)
+{
+    free(l->kept_type);
+    buf_free(&l->kept);
+    l->kept_type = slice_dup(content_type);
+    l->kept = BUF_UP_TO(MSRP_INCOMING_MAX);
+    if (buf_add_slice(&l->kept, body) != 0)
+        abort(); /* it has the size of l->body */
+}
+
+void msrp_link_hand_on(struct link *l)
+{
+    struct msrp_session *s = l->session;
+    if (l->kept_type)
+        s->ops->received(s->arg, slice_of(l->kept_type), buf_slice(&l->kept));
+    free(l->kept_type);
+    l->kept_type = NULL;
+    buf_free(&l->kept);
+}
+
 static void take_message(struct link *l, const struct msrp_event *ev)
 {
     struct msrp_session *s = l->session;
@@ -206,8 +308,12 @@ static void take_message(struct link *l, const struct msrp_event *ev)
     if (l->code != 200 || !l->receipt.complete)
         return;
     struct slice body = {l->body.p, (size_t)l->receipt.total};
-    if (l->state == LINK_BOUND && body.n > 0 && body.n <= l->body.n)
-        s->ops->received(s->arg, ev->head->content_type, body);
+    if (body.n > 0 && body.n <= l->body.n) {
+        if (l->state == LINK_BOUND)
+            s->ops->received(s->arg, ev->head->content_type, body);
+        else
+            keep(l, ev->head->content_type, body);
+    }
     l->receipt = (struct msrp_receipt){.total = MSRP_ANY};
 }
 

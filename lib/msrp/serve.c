@@ -311,6 +311,7 @@ static int tell_listening(struct msrp_serve *s)
     line_text(&o, "path", s->path);
     line_text(&o, "proto", "TCP/MSRP");
     line_text(&o, "setup", setup_text(s->plan.session.setup));
+    line_text(&o, "cema", s->plan.cema ? "yes" : NULL);
     line_number(&o, "size", (int64_t)s->plan.size);
     line_number(&o, "octets", (int64_t)s->plan.file->size);
     line_text(&o, "accept-types", "message/cpim");
@@ -388,7 +389,10 @@ static void invite_failed(struct msrp_serve *s, struct journal *j)
 
 static void answered(struct msrp_serve *s, struct journal *j)
 {
-    const char *path = journal_get(j, "invite.answered.peer-path");
+    const struct msrp_answer answer = {.path = journal_get(j, "invite.answered.peer-path"),
+                                       .setup = journal_get(j, "invite.answered.peer-setup"),
+                                       .address = journal_get(j, "invite.answered.peer-address"),
+                                       .cema = journal_get(j, "invite.answered.cema") != NULL};
     int64_t most = journal_number(j, "invite.answered.max-size", 0);
     s->answered = true;
     if (most > 0 && (uint64_t)most < s->plan.file->size) {
@@ -396,11 +400,7 @@ static void answered(struct msrp_serve *s, struct journal *j)
                           "the message is larger than the recipient's max-size");
         return;
     }
-    int err =
-        path ? msrp_session_answered(s->session, path, journal_get(j, "invite.answered.peer-setup"),
-                                     journal_get(j, "invite.answered.peer-address"))
-             : EINVAL;
-    if (err)
+    if (msrp_session_answered(s->session, &answer) != 0)
         msrp_session_stop(s->session, EX_PROTOCOL, "the answer has no sound a=path");
 }
 

@@ -17,6 +17,7 @@ struct msrp_serve_plan {
     const char *wrapped_type;         /* of the content, without parameters */
     const char *cpim_from;            /* URI */
     const char *cpim_message_id;
+    bool cema;  /* write a=msrp-cema into the offer */
     bool meter; /* shall `meter` be called? */
 };
 

@@ -72,6 +72,7 @@ int msrp_session_name(struct msrp_session *s, const char *path)
 
 /* --- Listening. */
 
+static void speak_later(struct msrp_session *s, int64_t since);
 static void on_listener(void *arg, uint32_t events);
 
 static void listen_again(void *arg)
@@ -101,6 +102,8 @@ static void on_listener(void *arg, uint32_t events)
         return;
     }
     l->conn = msrp_conn_take(s->plan.loop, fd, &peer, &msrp_link_ops, l);
+    if (s->speak_timer.place == 0)
+        speak_later(s, l->since);
 }
 
 int msrp_session_listen(struct msrp_session *s, const struct net_bind *b, int family,
@@ -196,6 +199,7 @@ void msrp_session_bind(struct msrp_session *s, struct link *l, const char *role)
     net_addr_text(peer, msrp_conn_peer(l->conn));
     msrp_conn_local(l->conn, local);
     s->ops->connected(s->arg, peer, local, role);
+    msrp_link_hand_on(l);
     s->plan.sending.to_path = slice_of(s->peer_path);
     s->plan.sending.from_path = slice_of(s->own_path);
     s->sender = msrp_sender_new(&s->plan.sending);
@@ -233,61 +237,73 @@ static void on_accept_timeout(void *arg)
                       s->dial_error[0] ? s->dial_error : "no connection of the recipient in time");
 }
 
+static void on_speak_first(void *arg);
+
+/* A connection came, or the answer, or a look was too early. */
+static void speak_later(struct msrp_session *s, int64_t since)
+{
+    if (s->plan.speak_first_ms && s->answered && !s->bound && !s->done)
+        loop_at(s->plan.loop, &s->speak_timer, since + s->plan.speak_first_ms, on_speak_first, s);
+}
+
+/* The only one from where the answer points that stays silent is spoken to; where there are two,
+ * nobody knows which. */
 static void on_speak_first(void *arg)
 {
     struct msrp_session *s = arg;
     struct link *silent = NULL;
+    int64_t now = clock_ms();
     size_t n = 0;
     for (size_t i = 0; i < MSRP_LINKS; i++) {
-        if (s->links[i].state == LINK_SILENT && !s->links[i].spoke) {
-            silent = &s->links[i];
+        struct link *l = &s->links[i];
+        if (l->state == LINK_SILENT && !l->spoke && msrp_link_expected(l)) {
+            silent = l;
             n++;
         }
     }
-    for (size_t i = 0; n == 1 && i < s->n_targets; i++) {
-        if (net_same_host(&s->targets[i], msrp_conn_peer(silent->conn))) {
-            msrp_session_bind(s, silent, "passive");
-            return;
-        }
-    }
-    loop_at(s->plan.loop, &s->speak_timer, clock_ms() + s->plan.speak_first_ms, on_speak_first, s);
+    if (n == 0)
+        return;
+    if (n > 1)
+        speak_later(s, now);
+    else if (now - silent->since < s->plan.speak_first_ms)
+        speak_later(s, silent->since);
+    else
+        msrp_session_bind(s, silent, "passive");
 }
 
 /* Who connects, by what was offered and answered (RFC 6135 4.2, RFC 4975 5.4). Without an a=setup
- * the peer may be of either kind. */
+ * the peer may be of either kind, and so it may where both want to be active. */
 static void begin_connecting(struct msrp_session *s, const char *setup)
 {
-    if (s->plan.setup == MSRP_ACTIVE) {
+    bool peer_connects = setup && strcmp(setup, "active") == 0;
+    bool peer_waits = setup && strcmp(setup, "passive") == 0;
+    bool we_connect = s->plan.setup == MSRP_ACTIVE;
+    if (peer_waits || (we_connect && !peer_connects)) {
         s->only_dialled = true;
         msrp_dial_next(s);
-    } else if (setup && strcmp(setup, "passive") == 0) {
-        s->only_dialled = true;
-        msrp_dial_next(s);
-    } else if (!setup || strcmp(setup, "active") != 0) {
+    } else if (we_connect || !peer_connects) {
         msrp_dial_later(s, s->plan.dial_after_ms);
     }
 }
 
-int msrp_session_answered(struct msrp_session *s, const char *path, const char *setup,
-                          const char *address)
+int msrp_session_answered(struct msrp_session *s, const struct msrp_answer *answer)
 {
     if (s->answered || s->done)
         return 0;
-    if (msrp_path_check(slice_of(path)) != 0)
+    if (msrp_path_check(slice_of(answer->path)) != 0)
         return EINVAL;
     int64_t now = clock_ms();
     s->answered = true;
-    s->peer_path = mem_dup(path);
-    int err = msrp_dial_learn(s, address);
+    s->peer_path = mem_dup(answer->path);
+    int err = msrp_dial_learn(s, answer);
     if (err)
         err_step("the answer's path names no address that could be dialled");
     loop_at(s->plan.loop, &s->accept_timer, now + s->plan.accept_timeout_ms, on_accept_timeout, s);
     msrp_links_choose(s);
     if (s->bound || s->done)
         return 0;
-    if (s->plan.speak_first_ms)
-        loop_at(s->plan.loop, &s->speak_timer, now + s->plan.speak_first_ms, on_speak_first, s);
-    begin_connecting(s, setup);
+    speak_later(s, now);
+    begin_connecting(s, answer->setup);
     return 0;
 }
 

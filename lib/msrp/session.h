@@ -11,15 +11,15 @@
 #include "base/net.h"
 #include "msrp/send.h"
 
-#define MSRP_LINKS        16                  /* connections at once; the oldest silent one goes */
+#define MSRP_LINKS        32                  /* connections at once; a silent one goes first */
 #define MSRP_INCOMING_MAX ((size_t)64 * 1024) /* of one message from the peer: IMDNs are small */
 
 enum msrp_setup { MSRP_PASSIVE, MSRP_ACTPASS, MSRP_ACTIVE };
 
 struct msrp_session_plan {
     struct loop *loop;
-    enum msrp_setup setup; /* what we offer */
-    int64_t accept_timeout_ms;
+    enum msrp_setup setup;     /* what we offer */
+    int64_t accept_timeout_ms; /* for the session; for each connection, to name it, too */
     int64_t stall_timeout_ms;
     int64_t dial_after_ms;
     int64_t speak_first_ms; /* 0: never */
@@ -51,11 +51,15 @@ int msrp_session_listen(struct msrp_session *s, const struct net_bind *b, int fa
 /* Our own path (one URI), once it is known; copied. 0 or EINVAL. */
 int msrp_session_name(struct msrp_session *s, const char *path);
 
-/* The answer came. `path` is the whole a=path; `setup` the a=setup or NULL; `address` host:port of
- * c= and m=, or NULL: it is dialled too where the path's does not answer. EINVAL: the path is no
- * path. Harmless when called again. */
-int msrp_session_answered(struct msrp_session *s, const char *path, const char *setup,
-                          const char *address);
+struct msrp_answer {     /* texts are the caller's */
+    const char *path;    /* the whole a=path; NULL: none */
+    const char *setup;   /* a=setup; NULL: none that says who connects */
+    const char *address; /* host:port of c= and m=, dialled too where the path's does not answer */
+    bool cema;           /* and dialled first (RFC 6714) */
+};
+
+/* The answer came. EINVAL: its path is no path. Harmless when called again. */
+int msrp_session_answered(struct msrp_session *s, const struct msrp_answer *answer);
 
 /* No new chunks, "#" for the one under way; answers are waited for until none is due, but not for
  * longer than a second. Then `done`: transferred if everything is confirmed, else this. */

@@ -18,14 +18,17 @@ struct link {
     struct msrp_session *session;
     enum link_state state;
     struct msrp_conn *conn;
-    char *from_path; /* of the first request */
-    int64_t since;   /* clock_ms */
-    bool spoke;      /* octets came */
-    int code;        /* the answer to the request that is coming in */
-    const char *why; /* its comment */
-    bool refuse;     /* close after that answer */
+    char *from_path;          /* of the first request */
+    int64_t since;            /* clock_ms */
+    struct loop_timer silent; /* until then the session id must have come */
+    bool spoke;               /* octets came */
+    int code;                 /* the answer to the request that is coming in */
+    const char *why;          /* its comment */
+    bool refuse;              /* close after that answer */
     struct msrp_receipt receipt;
     struct buf body;
+    char *kept_type; /* a message that came before the connection was the session's, or NULL */
+    struct buf kept;
 };
 
 struct msrp_session {
@@ -45,6 +48,7 @@ struct msrp_session {
     struct net_addr targets[8]; /* what may be dialled, in this order */
     size_t n_targets;
     size_t next_target;
+    unsigned dial_rounds; /* how often all of them were dialled in vain */
     bool only_dialled;    /* the peer will not connect */
     char dial_error[160]; /* empty: none */
     struct loop_timer accept_timer;
@@ -80,10 +84,12 @@ void msrp_links_choose(struct msrp_session *s); /* the answer is there: binds, r
 void msrp_links_leave(struct msrp_session *s);
 bool msrp_links_any(const struct msrp_session *s);
 void msrp_links_close_others(struct msrp_session *s);
+void msrp_link_hand_on(struct link *l);        /* what came before it was bound */
+bool msrp_link_expected(const struct link *l); /* does it come from a host that the answer named? */
 extern const struct msrp_conn_ops msrp_link_ops;
 
 /* dial.c: connections that we open. */
-int msrp_dial_learn(struct msrp_session *s, const char *address);
+int msrp_dial_learn(struct msrp_session *s, const struct msrp_answer *answer);
 void msrp_dial_later(struct msrp_session *s, int64_t ms);
 void msrp_dial_next(void *session);
 void msrp_dial_failed(struct msrp_session *s, const struct net_addr *to, int error);

@@ -118,6 +118,7 @@ static void take_media(sdp_message_t *sdp, struct sdp_view *m)
             m->port = (unsigned)port;
         m->max_size = octets(slice_of(attribute(sdp, i, "max-size")));
         m->size = selector_size(attribute(sdp, i, "file-selector"));
+        m->cema = attribute(sdp, i, "msrp-cema") != NULL;
     }
     m->proto = words(m->found ? sdp_message_m_proto_get(sdp, i) : NULL);
     m->address = words(m->found ? address(sdp, i) : NULL);

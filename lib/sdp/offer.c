@@ -73,6 +73,7 @@ static int add_media(const struct sdp_offer *o, uint64_t port, struct buf *out)
     if (o->size >= 0)
         err |= buf_format(out, "a=file-selector:size:%lld\r\n", (long long)o->size);
     err |= add_attribute(out, "setup", o->setup);
+    err |= buf_add_text(out, o->cema ? "a=msrp-cema\r\n" : "");
     err |= add_attribute(out, "fingerprint", o->fingerprint);
     return err != 0 ? EMSGSIZE : 0;
 }

@@ -20,6 +20,7 @@ struct sdp_offer {
     const char *accept_types;  /* message/cpim */
     const char *wrapped_types; /* a=accept-wrapped-types */
     const char *fingerprint;
+    bool cema;    /* a=msrp-cema: c= and m= may be changed on the way (RFC 6714) */
     int64_t size; /* a=file-selector:size:; -1: none */
 };
 
@@ -34,6 +35,7 @@ struct sdp_view {
     unsigned port;    /* 0: refused; 9: not to be dialled */
     int64_t max_size; /* -1: none given */
     int64_t size;     /* of a=file-selector; -1: none given */
+    bool cema;        /* a=msrp-cema: connect to c= and m=, not to the path (RFC 6714) */
     char *proto;
     char *address; /* c= */
     char *path;    /* all URIs, one space between them */

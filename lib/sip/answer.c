@@ -76,6 +76,7 @@ static int emit_answered(struct sip_agent *a, int code, const struct sdp_view *v
     line_text(&o, "peer-path", v->path);
     line_text(&o, "peer-setup", some(sdp_answer_setup(v)));
     line_text(&o, "peer-address", address);
+    line_text(&o, "cema", v->cema ? "yes" : NULL);
     line_text(&o, "accept-types", some(v->accept_types));
     if (v->max_size >= 0)
         line_number(&o, "max-size", v->max_size);

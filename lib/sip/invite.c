@@ -33,6 +33,7 @@ static int make_offer(struct sip_agent *a)
                           .accept_types = fact(a, "msrp.listening.accept-types"),
                           .wrapped_types = fact(a, "msrp.listening.wrapped-types"),
                           .fingerprint = fact(a, "msrp.listening.fingerprint"),
+                          .cema = fact(a, "msrp.listening.cema") != NULL,
                           .size = journal_number(a->facts, "msrp.listening.size", -1)};
 
     o.session = (uint64_t)clock_wall_ms();

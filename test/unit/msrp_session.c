@@ -303,7 +303,8 @@ static void child_ended(void *arg, int status)
 static void answer(void *arg)
 {
     (void)arg;
-    if (msrp_session_answered(w.s, w.answer, w.setup, w.address) != 0)
+    const struct msrp_answer a = {.path = w.answer, .setup = w.setup, .address = w.address};
+    if (msrp_session_answered(w.s, &a) != 0)
         tap_ok(false, "the answer's path is taken");
 }
 

@@ -51,10 +51,12 @@ static void test_variants(void)
     o.path = "msrps://[2001:db8::1]:2855/x;tcp";
     o.proto = "TCP/TLS/MSRP";
     o.fingerprint = "SHA-256 AB:CD";
+    o.cema = true;
     build(&o, &out);
     tap_ok(strstr(out.p, "c=IN IP6 2001:db8::1\r\n") != NULL, "IPv6 in c=, without brackets");
     tap_ok(strstr(out.p, "m=message 2855 TCP/TLS/MSRP *\r\n") != NULL, "TLS in m=");
     tap_ok(strstr(out.p, "a=fingerprint:SHA-256 AB:CD\r\n") != NULL, "the fingerprint");
+    tap_ok(strstr(out.p, "a=msrp-cema\r\n") != NULL, "that c= and m= may be changed on the way");
     buf_free(&out);
     o = plain;
     o.setup = "active";

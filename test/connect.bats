@@ -1,0 +1,161 @@
+#!/usr/bin/env bats
+# Who connects, and who gets the message: against recipients of other people (peers/recipient.py) and
+# against cpm-sink.
+bats_require_minimum_version 1.5.0
+load helper
+
+RECIPIENT=$BATS_TEST_DIRNAME/peers/recipient.py
+
+teardown() {
+  stop_sink
+  [ -z "${PEER_PID:-}" ] || kill "$PEER_PID" 2>/dev/null || :
+}
+
+# start_recipient SCENARIO [ARGUMENT...]: sets BOB and PEER_PID.
+start_recipient() {
+  local line
+  mkfifo peer.pipe
+  python3 "$RECIPIENT" "$@" >peer.pipe 2>peer.err 3>&- &
+  PEER_PID=$!
+  exec 8<peer.pipe
+  IFS= read -r -t "$GUARD" line <&8 || {
+    cat peer.err
+    return 1
+  }
+  BOB=${line#uri }
+}
+
+# recipient_ended: it is content.
+recipient_ended() {
+  local status=0
+  wait "$PEER_PID" || status=$?
+  PEER_PID=
+  [ "$status" -eq 0 ] || {
+    cat <&8
+    cat peer.err s err
+    return 1
+  }
+}
+
+# deliver STATUS OCTETS [options]
+deliver() {
+  local wanted=$1 status=0
+  make_message "$2"
+  shift 2
+  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "$@" m.cpim >out 2>err || status=$?
+  assert_status "$status" "$wanted"
+}
+
+# arrives SCENARIO [ARGUMENT...] [-- options]: the message arrives and the recipient is content.
+arrives() {
+  local scenario=()
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    scenario+=("$1")
+    shift
+  done
+  [ $# -eq 0 ] || shift
+  start_recipient "${scenario[@]}"
+  deliver 0 50000 "$@"
+  recipient_ended
+}
+
+role_was() {
+  [ "$(cpm-session get s msrp.connected.role)" = "$1" ] || {
+    cat s
+    return 1
+  }
+}
+
+# setup_is OFFER ANSWER ROLE [behaviour...]: one field of the table, with cpm-sink.
+setup_is() {
+  local offer=$1 answer=$2 role=$3 behave=()
+  shift 3
+  for word in "setup=$answer" "$@"; do behave+=(--behave "$word"); done
+  rm -rf s store
+  start_sink "${behave[@]}"
+  deliver 0 3000 --setup "$offer" --dial-after 0.1
+  stop_sink
+  assert_stored 1
+  role_was "$role"
+  grep -q "sink.offer .*setup=$offer" sink.log
+}
+
+@test "a=setup:passive in the offer, with every answer" {
+  setup_is passive active passive
+  setup_is passive passive active
+  setup_is passive none active
+  setup_is passive none passive connect=answer
+  setup_is passive actpass active
+  setup_is passive holdconn active
+}
+
+@test "a=setup:actpass in the offer, with every answer" {
+  setup_is actpass active passive
+  setup_is actpass passive active
+  setup_is actpass none active
+  setup_is actpass none passive connect=answer
+  setup_is actpass actpass active
+  setup_is actpass holdconn active
+}
+
+@test "a=setup:active in the offer, with every answer" {
+  setup_is active passive active
+  setup_is active none active
+  setup_is active actpass active
+  setup_is active holdconn active
+  setup_is active active passive connect=answer # not allowed, and it connects to our path all the same
+}
+
+@test "the recipient connects" { arrives plain; }
+@test "connection and first SEND before the 200; what came with it is not lost" {
+  arrives early -- -v
+  grep -q 'sent 2 octets' err
+}
+@test "early connections of a fork: the answer chooses by From-Path, the other gets 506" { arrives fork; }
+@test "an anchored connection: the session id alone counts" { arrives anchored; }
+@test "strangers get 481 or 506, and nothing else" { arrives strangers; }
+@test "a first SEND octet by octet" { arrives slow; }
+
+@test "300 silent connections are bounded and do not push the recipient's out" {
+  printf '#!/bin/sh\necho $$ >serve.pid\nexec cpm-msrp-serve "$@"\n' >serve
+  chmod +x serve
+  export CPM_EXEC_MSRP_SERVE=$PWD/serve
+  arrives flood serve.pid
+}
+
+@test "a connection that never names the session is closed after --accept-timeout" {
+  start_recipient never 0.5
+  deliver 75 100 --accept-timeout 0.5
+  recipient_ended
+}
+
+@test "--speak-first: a silent recipient gets the message, a silent stranger does not" {
+  arrives mute -- --speak-first 0.2
+  role_was passive
+}
+
+@test "without --speak-first a silent recipient gets nothing" {
+  start_recipient mute
+  deliver 75 100 --accept-timeout 0.5
+}
+
+@test "a passive recipient is dialled at once" { arrives dialled passive -- --dial-after 1h; }
+@test "one that does not say is dialled after --dial-after" { arrives dialled none -- --dial-after 0.1; }
+@test "one that listens only some time after the ACK" { arrives dialled passive later; }
+
+@test "port 9 is never dialled" {
+  start_recipient nowhere
+  deliver 75 100
+  recipient_ended
+  grep -q 'names no address' err
+}
+
+@test "where the path leads nowhere, c= and m= are dialled" { arrives moved dead; }
+@test "with a=msrp-cema they are dialled first" { arrives moved; }
+@test "a relay in the answer's path connects to us" { arrives relay active; }
+@test "a relay in the answer's path is dialled" { arrives relay passive; }
+
+@test "the recipient's own requests are answered between our chunks" {
+  arrives talks -- -v --chunk-size 1000 --stop-and-wait
+  [ "$(grep -c 'sent 5 octets' err)" -eq 5 ]
+}

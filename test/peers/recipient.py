@@ -1,0 +1,376 @@
+#!/usr/bin/env python3
+"""A recipient that shares no code with the programs: SIP over UDP for one call, MSRP as its scenario
+wants it. Says "uri sip:..." at once, then one line for whatever did not go as it should; its exit
+status is 0 when nothing did.
+
+usage: recipient.py SCENARIO [ARGUMENT...]"""
+import os
+import re
+import select
+import socket
+import sys
+import time
+
+GUARD = 20
+HERE = "127.0.0.1"
+
+
+def fail(text):
+    print("not so: " + text, flush=True)
+    sys.exit(1)
+
+
+def check(condition, text):
+    if not condition:
+        fail(text)
+
+
+class Call:
+    """The SIP side: one INVITE, its 200, the ACK, the BYE."""
+
+    def __init__(self):
+        self.sip = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sip.bind((HERE, 0))
+        self.sip.settimeout(GUARD)
+        self.at = "%s:%d" % self.sip.getsockname()
+        print("uri sip:bob@" + self.at, flush=True)
+        self.invite, self.caller = self.wait("INVITE")
+        self.path = re.search(rb"a=path:([^\r\n]+)", self.invite).group(1).decode()
+        self.host, port = re.search(r"//([^:/]+):(\d+)/", self.path).groups()
+        self.port = int(port)
+
+    def wait(self, method):
+        while True:
+            text, sender = self.sip.recvfrom(65536)
+            if text.startswith(method.encode()):
+                return text, sender
+
+    def reply(self, request, code, extra="", body=""):
+        lines = ["SIP/2.0 " + code]
+        for name in ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route"):
+            for value in re.findall(r"(?im)^%s: *(.*?)\r$" % name, request.decode()):
+                tag = ";tag=them" if name == "To" and ";tag=" not in value else ""
+                lines.append("%s: %s%s" % (name, value, tag))
+        lines.append("Contact: <sip:bob@%s>" % self.at)
+        text = "\r\n".join(lines) + "\r\n" + extra + "Content-Length: %d\r\n\r\n%s" % (len(body), body)
+        self.sip.sendto(text.encode(), self.caller)
+
+    def ring(self):
+        self.reply(self.invite, "180 Ringing")
+
+    def answer(self, path, setup="active", address=HERE, port=None, more=""):
+        if port is None:
+            port = int(re.search(r":(\d+)/?[^:]*;tcp", path).group(1))
+        body = ("v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=message %d TCP/MSRP *\r\n"
+                "a=accept-types:message/cpim\r\na=path:%s\r\na=recvonly\r\n%s%s"
+                % (address, address, port, path, "a=setup:%s\r\n" % setup if setup else "", more))
+        self.reply(self.invite, "200 OK", "Content-Type: application/sdp\r\n", body)
+        self.wait("ACK")
+
+    def bye(self):
+        request, self.caller = self.wait("BYE")
+        self.reply(request, "200 OK")
+
+
+class Conn:
+    """One MSRP connection."""
+
+    def __init__(self, call, own, source=HERE, taken=None):
+        self.call, self.own, self.data, self.n = call, own, b"", 0
+        self.body, self.done = b"", False
+        self.sock = taken or socket.create_connection((call.host, call.port), GUARD, (source, 0))
+        self.sock.settimeout(GUARD)
+
+    def request(self, method="SEND", to=None, headers="Message-ID: p1234\r\nByte-Range: 1-0/0\r\n",
+                body=None, slowly=False):
+        self.n += 1
+        name = "peer%04d" % self.n
+        text = "MSRP %s %s\r\nTo-Path: %s\r\nFrom-Path: %s\r\n%s" % (
+            name, method, to or self.call.path, self.own, headers)
+        text += "Content-Type: text/plain\r\n\r\n%s\r\n" % body if body is not None else ""
+        text = (text + "-------%s$\r\n" % name).encode()
+        for i in range(0, len(text), 1 if slowly else len(text)):
+            self.sock.sendall(text[i:i + 1] if slowly else text)
+        return name
+
+    def next(self):
+        """The next whole request or response: its head and body; None at the end."""
+        while True:
+            start = re.match(rb"MSRP (\S+) ", self.data)
+            if start:
+                end = re.search(rb"-------" + re.escape(start.group(1)) + rb"([$+#])\r\n", self.data)
+                if end:
+                    text, self.data = self.data[:end.start()], self.data[end.end():]
+                    head, _, body = text.partition(b"\r\n\r\n")
+                    self.name, self.flag = start.group(1).decode(), end.group(1).decode()
+                    return head.decode(), body[:-2] if body else b""
+            try:
+                got = self.sock.recv(65536)
+            except ConnectionResetError:
+                got = b""
+            if not got:
+                return None
+            self.data += got
+
+    def code(self, name):
+        """The code of the response to this request; chunks that come before it are answered."""
+        while True:
+            got = self.next()
+            if not got:
+                return 0
+            start = got[0].split("\r\n")[0].split()
+            if start[2].isdigit():
+                check(start[1] == name, "a response to %s, not %s" % (start[1], name))
+                return int(start[2])
+            self.take(got)
+
+    def take(self, got):
+        head, body = got
+        first = re.search(r"Byte-Range: (\d+)-", head)
+        check(" SEND" in head.split("\r\n")[0], "a SEND: " + head)
+        check("To-Path: " + self.to + "\r\n" in head, "the To-Path is the answer's: " + head)
+        check(int(first.group(1)) == len(self.body) + 1, "the next octets: " + head)
+        self.body += body
+        hop = re.search(r"From-Path: (\S+)", head).group(1)
+        self.sock.sendall(("MSRP %s 200 OK\r\nTo-Path: %s\r\nFrom-Path: %s\r\n-------%s$\r\n" % (
+            self.name, hop, self.to.split(" ")[0], self.name)).encode())
+        self.done = self.flag == "$"
+
+    def hello(self, **kind):
+        return self.code(self.request(**kind))
+
+    def whole(self, to):
+        """Takes the message, which is to have this To-Path."""
+        self.to = to
+        while not self.done:
+            got = self.next()
+            check(got, "the connection ended before the message did")
+            self.take(got)
+
+    def quiet(self, seconds):
+        """Does nothing come for so long? A time for what must not happen."""
+        return not select.select([self.sock], [], [], seconds)[0]
+
+    def ended(self):
+        got = self.next()
+        check(got is None, "nothing more comes: %s" % (got,))
+
+
+THEM = "msrp://127.0.0.1:9/them;tcp"
+
+
+def listen():
+    server = socket.create_server((HERE, 0))
+    server.settimeout(GUARD)
+    return server, "%s:%d" % server.getsockname()
+
+
+# --- Who connects, and when.
+
+def plain():
+    call = Call()
+    call.answer(THEM)
+    conn = Conn(call, THEM)
+    check(conn.hello() == 200, "the first SEND is answered")
+    conn.whole(THEM)
+    call.bye()
+
+
+def early():
+    """Connection and first SEND before the 200."""
+    call = Call()
+    call.ring()
+    conn = Conn(call, THEM)
+    check(conn.hello(headers="Message-ID: p1\r\nByte-Range: 1-2/2\r\n", body="hi") == 200,
+          "the first SEND is answered before the 200")
+    check(conn.quiet(0.3), "nothing leaves before the answer")
+    call.answer(THEM)
+    conn.whole(THEM)
+    call.bye()
+
+
+def fork():
+    """Two branches connect early with one session id; the answer names one of them, by From-Path."""
+    call = Call()
+    call.ring()
+    other = "msrp://127.0.0.9:9/them;tcp"
+    lost = Conn(call, other)
+    won = Conn(call, THEM)
+    check(lost.hello() == 200 and won.hello() == 200, "both are answered before the 200")
+    call.answer(THEM)
+    won.to = THEM
+    check(not won.quiet(GUARD), "the message comes on one")
+    check(lost.hello() == 506, "the other gets 506")
+    lost.ended()
+    won.whole(THEM)
+    call.bye()
+
+
+def anchored():
+    """A box on the way wrote its own address into the answer: the session id alone counts."""
+    call = Call()
+    conn = Conn(call, "msrp://10.1.2.3:7000/them;tcp")
+    check(conn.hello() == 200, "the first SEND is answered before the 200")
+    call.answer("msrp://192.0.2.77:1234/them;tcp", more="a=msrp-cema\r\n")
+    conn.whole("msrp://192.0.2.77:1234/them;tcp")
+    call.bye()
+
+
+def strangers():
+    """All that others may try while the recipient is not there yet, and once it is."""
+    call = Call()
+    call.answer(THEM)
+    wrong = Conn(call, THEM)
+    check(wrong.hello(to="msrp://127.0.0.1:1/nonsense;tcp") == 481, "a wrong session id gets 481")
+    wrong.ended()
+    web = Conn(call, THEM)
+    web.sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    web.ended()
+    other = Conn(call, "msrp://127.0.0.1:9/somebody;tcp")
+    check(other.hello() == 506, "one that the answer does not name gets 506")
+    other.ended()
+    silent = Conn(call, THEM)
+    conn = Conn(call, THEM)
+    check(conn.hello() == 200, "the recipient is bound")
+    second = Conn(call, THEM)
+    check(second.hello() == 506, "a second connection gets 506")
+    second.ended()
+    check(silent.quiet(0.2), "a silent one gets nothing")
+    conn.whole(THEM)
+    call.bye()
+
+
+def slow():
+    """The first SEND comes octet by octet."""
+    call = Call()
+    call.answer(THEM)
+    conn = Conn(call, THEM)
+    conn.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    check(conn.code(conn.request(slowly=True)) == 200, "the first SEND is answered")
+    conn.whole(THEM)
+    call.bye()
+
+
+def flood(pid_file):
+    """Many silent connections, before and after the recipient's own, which is silent at first."""
+    call = Call()
+    crowd = [Conn(call, THEM, "127.0.0.2") for _ in range(150)]
+    conn = Conn(call, THEM)
+    crowd += [Conn(call, THEM, "127.0.0.2") for _ in range(150)]
+    with open(pid_file, encoding="ascii") as f:
+        pid = f.read().strip()
+    check(len(os.listdir("/proc/%s/fd" % pid)) < 64, "only so many are held")
+    call.answer(THEM)
+    check(conn.hello() == 200, "the first SEND is answered")
+    conn.whole(THEM)
+    call.bye()
+    for one in crowd:
+        one.ended()
+
+
+def never(seconds):
+    """Connects and stays silent: it is closed in that time, and nothing came."""
+    call = Call()
+    conn = Conn(call, THEM)
+    begin = time.monotonic()
+    conn.ended()
+    check(time.monotonic() - begin >= float(seconds), "not before the time is over")
+    call.answer(THEM)
+    call.bye()
+
+
+def mute():
+    """Connects and waits to be spoken to; so does a stranger, from elsewhere, before it."""
+    call = Call()
+    stranger = Conn(call, THEM, "127.0.0.2")
+    call.answer(THEM)
+    conn = Conn(call, THEM)
+    conn.whole(THEM)
+    check(stranger.quiet(0.1), "the stranger gets nothing")
+    call.bye()
+
+
+def dialled(setup, *more):
+    """Listens. later: only so long after the ACK that a first attempt is refused."""
+    call = Call()
+    server, at = listen()
+    path = "msrp://%s/them;tcp" % at
+    if "later" in more:
+        server.close()
+    call.answer(path, None if setup == "none" else setup)
+    if "later" in more:
+        time.sleep(0.2)
+        server = socket.create_server((HERE, int(at.split(":")[1])))
+        server.settimeout(GUARD)
+    conn = Conn(call, path, taken=server.accept()[0])
+    conn.whole(path)
+    call.bye()
+
+
+def nowhere():
+    """Passive on the discard port: there is nothing to dial."""
+    call = Call()
+    call.answer(THEM, "passive")
+    call.bye()
+
+
+def moved(*more):
+    """Passive, where c= and m= point; the path leads to somebody else, or nowhere with dead."""
+    call = Call()
+    server, at = listen()
+    decoy, path_at = listen()
+    path = "msrp://%s/them;tcp" % path_at
+    if "dead" in more:
+        decoy.close()
+    call.answer(path, "passive", port=int(at.split(":")[1]),
+                more="" if "dead" in more else "a=msrp-cema\r\n")
+    conn = Conn(call, path, taken=server.accept()[0])
+    conn.whole(path)
+    if "dead" not in more:
+        check(not select.select([decoy], [], [], 0)[0], "nobody dials the path")
+    call.bye()
+
+
+def relay(setup):
+    """A relay before the recipient. It connects to us (active), or we to it (passive); hop by hop its
+    answers come from the relay, and the recipient stands last in From-Path."""
+    call = Call()
+    server, at = listen()
+    path = "msrp://%s;tcp msrp://10.0.0.7:7777/them;tcp" % at
+    if setup == "active":
+        conn = Conn(call, path)
+        check(conn.hello() == 200, "the SEND that the relay passes on is answered")
+        call.answer(path, setup, port=9)
+    else:
+        call.answer(path, setup, port=int(at.split(":")[1]))
+        conn = Conn(call, path, taken=server.accept()[0])
+    conn.whole(path)
+    call.bye()
+
+
+def talks():
+    """Keep-alives, a REPORT of nobody's, an unknown method and a notice of its own between our
+    chunks, all answered as they have to be."""
+    call = Call()
+    call.answer(THEM)
+    conn = Conn(call, THEM)
+    conn.to = THEM
+    check(conn.hello() == 200, "the first SEND is answered")
+    for _ in range(5):
+        conn.take(conn.next())
+        check(conn.hello(headers="Message-ID: k1234\r\nByte-Range: 1-0/0\r\n") == 200, "an empty SEND")
+        check(conn.hello(method="NICKNAME", headers="Use-Nickname: x\r\n") == 501, "a method unknown")
+        conn.request(method="REPORT", headers="Message-ID: nobody\r\nByte-Range: 1-1/1\r\n"
+                     "Status: 000 200 OK\r\n")
+        check(conn.hello(headers="Message-ID: n1234\r\nByte-Range: 1-5/5\r\n", body="hello") == 200,
+              "a message of its own, and the REPORT before it has no answer")
+    check(not conn.done, "that was during the transfer")
+    conn.whole(THEM)
+    call.bye()
+
+
+SCENARIOS = {f.__name__: f for f in (plain, early, fork, anchored, strangers, slow, flood, never, mute,
+                                     dialled, nowhere, moved, relay, talks)}
+
+if __name__ == "__main__":
+    SCENARIOS[sys.argv[1]](*sys.argv[2:])
