@@ -112,6 +112,8 @@ static void take_media(sdp_message_t *sdp, struct sdp_view *m)
     uint64_t port;
 
     m->found = i >= 0;
+    while (!sdp_message_endof_media(sdp, m->count))
+        m->count++;
     m->max_size = m->size = -1;
     if (m->found) {
         if (slice_number(slice_of(sdp_message_m_port_get(sdp, i)), 65535, &port))

@@ -32,6 +32,7 @@ int sdp_offer_build(const struct sdp_offer *o, struct buf *out);
  * there is none. Media level goes before session level. */
 struct sdp_view {
     bool found;       /* is there an m=message line? */
+    int count;        /* of all m= lines */
     unsigned port;    /* 0: refused; 9: not to be dialled */
     int64_t max_size; /* -1: none given */
     int64_t size;     /* of a=file-selector; -1: none given */

@@ -127,8 +127,7 @@ void sip_agent_refuse(struct sip_agent *a, const struct sip_fault *f, const char
 int sip_agent_new(struct sip_agent **out, struct loop *loop, const struct sip_config *config,
                   struct journal *facts, const struct sip_ops *ops, void *arg)
 {
-    static const struct sip_stack_ops stack_ops = {indialog_request, invite_stray,
-                                                   indialog_unacked};
+    static const struct sip_stack_ops stack_ops = {indialog_request, invite_stray, reoffer_unacked};
     struct sip_agent *a = mem_new(sizeof(*a));
     int err;
 
@@ -147,6 +146,7 @@ int sip_agent_new(struct sip_agent **out, struct loop *loop, const struct sip_co
         free(a);
         return err;
     }
+    sip_stack_limit(a->local.stack, REQUESTS_MAX, GUESTS_MAX);
     *out = a;
     return 0;
 }

@@ -30,6 +30,10 @@ int hops_find(const struct uri *next, const struct sip_config *c, bool large, st
 
 /* --- local.c: our own addresses. */
 
+/* More of a peer of one dialog is no peer (sip_stack_limit). */
+#define REQUESTS_MAX 256
+#define GUESTS_MAX   64
+
 struct local {
     struct sip_stack *stack;
     const struct sip_config *config;
@@ -37,7 +41,7 @@ struct local {
     struct local_end {
         enum sip_transport transport;
         struct net_addr bound;
-    } ends[6];
+    } ends[8];
     size_t n;
 };
 
@@ -119,7 +123,7 @@ struct osip_message *call_ack(const struct call *k, const struct sip_config *c,
 struct dialog {
     char *call_id;
     char *local, *local_tag;
-    char *remote, *remote_tag;
+    char *remote, *remote_tag;      /* tag "": none, of a peer of RFC 2543 (RFC 3261 12.1.2) */
     char *target;                   /* URI */
     char *contact;                  /* our Contact */
     struct routes route;            /* the route set, in our order */
@@ -131,8 +135,8 @@ struct dialog {
     struct net_addr local_addr;
 };
 
-/* From the INVITE and a 2xx to it. EBADMSG: the response has no To tag or an unusable Contact or
- * Record-Route. */
+/* From the INVITE and a 2xx to it. EBADMSG: its Record-Route cannot be used; there is a dialog all
+ * the same, without route, so that it can be ended. */
 int dialog_from_response(struct dialog *d, const struct call *k, const struct osip_message *m);
 void dialog_free(struct dialog *d);
 int dialog_emit(const struct dialog *d, int64_t expires, const char *refresher, const char *sid,

@@ -13,6 +13,7 @@
 struct fork {
     struct sip_agent *agent;
     struct dialog dialog;
+    bool unroutable;           /* by its Record-Route */
     struct dialog_client *bye; /* of a dialog that was not chosen */
     struct fork *next;
 };
@@ -46,9 +47,11 @@ struct sip_agent {
 
     /* the INVITE */
     struct call call;
-    struct buf offer;
-    int64_t octets; /* of the message */
-    int64_t min_se; /* s */
+    struct buf offer; /* our description, the same in offers and answers */
+    uint64_t offer_session, offer_version;
+    const char *offer_setup; /* static */
+    int64_t octets;          /* of the message */
+    int64_t min_se;          /* s */
     struct hops hops;
     size_t next_hop;
     struct sip_client *invite;
@@ -86,8 +89,11 @@ struct sip_agent {
     struct loop_timer refresh_timer;
     struct loop_timer expiry_timer;
 
-    /* the peer's re-INVITE whose 2xx was not acknowledged yet */
-    struct sip_server *reinvite;
+    /* the peer's requests */
+    struct sip_hop from;         /* where the one in hand came from */
+    struct sip_server *reinvite; /* its 2xx was not acknowledged yet */
+    bool reinvite_offered;       /* by that 2xx */
+    int64_t reinvite_number;     /* its CSeq */
 };
 
 /* --- agent.c */
@@ -113,6 +119,12 @@ void invite_answered(struct sip_agent *a, const struct osip_message *m, const st
 void invite_stray(void *arg, const struct osip_message *m, const struct sip_hop *from);
 void forks_free(struct sip_agent *a);
 
+/* --- offer.c */
+int offer_make(struct sip_agent *a); /* from msrp.listening; as sdp_offer_build */
+/* Can what stands answer an offer of the peer? NULL, or why not. May turn our a=setup into the role
+ * that we have. */
+const char *offer_refusal(struct sip_agent *a, struct slice theirs);
+
 /* --- bye.c */
 void agent_cancel(struct sip_agent *a); /* CANCEL, if a 1xx allows it */
 void agent_bye(struct sip_agent *a);    /* BYE in the chosen dialog */
@@ -128,8 +140,24 @@ void session_timer_stop(struct sip_agent *a); /* also forgets a refresh under wa
 void emit_refreshed(struct sip_agent *a, const char *by, const char *method, int64_t cseq);
 
 /* --- indialog.c */
+#define SIP_ACCEPT "application/sdp, message/imdn+xml, message/cpim"
 void indialog_request(void *arg, struct sip_server *s, const struct osip_message *m,
                       const struct sip_hop *from, struct sip_server *invite);
-void indialog_unacked(void *arg, struct sip_server *s);
+void indialog_answer(struct sip_agent *a, struct sip_server *s, const struct osip_message *m,
+                     int code);
+void indialog_respond(struct sip_agent *a, struct sip_server *s, struct osip_message *r);
+
+/* --- reoffer.c */
+void reoffer_invite(struct sip_agent *a, struct sip_server *s, const struct osip_message *m);
+void reoffer_update(struct sip_agent *a, struct sip_server *s, const struct osip_message *m);
+void reoffer_acked(struct sip_agent *a, const struct osip_message *ack);
+void reoffer_unacked(void *arg, struct sip_server *s);
+
+/* --- notice.c */
+void notice_info(struct sip_agent *a, struct sip_server *s, const struct osip_message *m);
+void notice_message(struct sip_agent *a, struct sip_server *s, const struct osip_message *m);
+/* 415 */
+void notice_unsupported(struct sip_agent *a, struct sip_server *s, const struct osip_message *m,
+                        const char *accept);
 
 #endif

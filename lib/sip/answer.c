@@ -30,11 +30,7 @@ static struct fork *fork_new(struct sip_agent *a, const struct osip_message *m,
     struct fork *f = mem_new(sizeof(*f));
 
     f->agent = a;
-    if (dialog_from_response(&f->dialog, &a->call, m) != 0) {
-        dialog_free(&f->dialog);
-        free(f);
-        return NULL;
-    }
+    f->unroutable = dialog_from_response(&f->dialog, &a->call, m) != 0;
     f->dialog.hop.connection = from->connection;
     f->next = a->forks;
     a->forks = f;
@@ -155,11 +151,6 @@ void invite_answered(struct sip_agent *a, const struct osip_message *m, const st
     int err;
 
     loop_cancel(a->loop, &a->answer_timer);
-    if (f == NULL) {
-        agent_fail(a, EX_PROTOCOL, sip_status(m), reason_of(m), "bad-response",
-                   "the 200 makes no dialog");
-        return;
-    }
     a->chosen = f;
     loop_at(a->loop, &a->forks_timer, clock_ms() + 64 * a->config->t1, on_forks_over, a);
     start_timer(a, m);
@@ -170,6 +161,9 @@ void invite_answered(struct sip_agent *a, const struct osip_message *m, const st
         give_up(a, EX_PROTOCOL, sip_status(m), "too-long", "the peer's route set is too long");
     else if (unwanted || err != 0)
         end_at_once(a, sip_status(m), unwanted);
+    else if (f->unroutable)
+        give_up(a, EX_PROTOCOL, sip_status(m), "bad-response",
+                "the Record-Route of the 200 cannot be used");
     else
         take_answer(a, m);
 }
@@ -236,7 +230,6 @@ void invite_stray(void *arg, const struct osip_message *m, const struct sip_hop 
             acknowledge(a, &f->dialog, cseq);
         return;
     }
-    f = cseq == a->call.cseq ? fork_new(a, m, from) : NULL;
-    if (f != NULL)
-        end_fork(a, f);
+    if (cseq == a->call.cseq)
+        end_fork(a, fork_new(a, m, from));
 }

@@ -54,6 +54,15 @@ const char *tag_of(const struct osip_message *m, bool to)
     return NULL;
 }
 
+int64_t cseq_of(const struct osip_message *m)
+{
+    uint64_t n;
+
+    if (m->cseq == NULL || !slice_number(slice_of(m->cseq->number), UINT32_MAX, &n))
+        return -1;
+    return (int64_t)n;
+}
+
 int dialog_from_response(struct dialog *d, const struct call *k, const struct osip_message *m)
 {
     *d = (struct dialog){.invite_cseq = k->cseq, .cseq = k->cseq, .remote_cseq = -1};
@@ -61,7 +70,7 @@ int dialog_from_response(struct dialog *d, const struct call *k, const struct os
     d->local = mem_dup(k->from);
     d->local_tag = mem_dup(k->from_tag);
     d->remote = mem_dup(k->to);
-    d->remote_tag = mem_dup(tag_of(m, true));
+    d->remote_tag = mem_dup(tag_of(m, true) != NULL ? tag_of(m, true) : "");
     d->contact = mem_dup(k->contact);
     credentials_copy(&d->credentials, &k->credentials);
     d->hop = k->hop;
@@ -71,7 +80,10 @@ int dialog_from_response(struct dialog *d, const struct call *k, const struct os
      * guess, and still allows an ACK and a BYE. */
     if (d->target == NULL)
         d->target = mem_dup(k->uri);
-    return d->remote_tag != NULL && take_routes(d, m) == 0 ? 0 : EBADMSG;
+    if (take_routes(d, m) == 0)
+        return 0;
+    routes_free(&d->route);
+    return EBADMSG;
 }
 
 void dialog_free(struct dialog *d)
@@ -160,7 +172,7 @@ static bool tag_is(const struct osip_message *m, bool to, const char *tag)
 {
     const char *own = tag_of(m, to);
 
-    return own != NULL && strcmp(own, tag) == 0;
+    return strcmp(own != NULL ? own : "", tag) == 0;
 }
 
 bool dialog_matches(const struct dialog *d, const struct osip_message *m)
@@ -170,15 +182,6 @@ bool dialog_matches(const struct dialog *d, const struct osip_message *m)
 
     return id != NULL && strcmp(id, d->call_id) == 0 && tag_is(m, request, d->local_tag) &&
            tag_is(m, !request, d->remote_tag);
-}
-
-int64_t cseq_of(const struct osip_message *m)
-{
-    uint64_t n;
-
-    if (m->cseq == NULL || !slice_number(slice_of(m->cseq->number), UINT32_MAX, &n))
-        return -1;
-    return (int64_t)n;
 }
 
 void dialog_retarget(struct dialog *d, const struct osip_message *m)
@@ -218,7 +221,8 @@ static int add_routes(const struct dialog *d, struct osip_message *m, bool stric
 static int add_ends(const struct dialog *d, struct osip_message *m, int64_t number)
 {
     char *from = mem_format("%s;tag=%s", d->local, d->local_tag);
-    char *to = mem_format("%s;tag=%s", d->remote, d->remote_tag);
+    char *to =
+        mem_format("%s%s%s", d->remote, d->remote_tag[0] != '\0' ? ";tag=" : "", d->remote_tag);
     char *cseq = mem_format("%lld %s", (long long)number, m->sip_method);
     int err = sip_header_add(m, "From", from);
 
@@ -231,11 +235,19 @@ static int add_ends(const struct dialog *d, struct osip_message *m, int64_t numb
     return err;
 }
 
+/* A strict router in the Request-URI, where no headers may stand (19.1.1). */
+static char *router_uri(const char *route)
+{
+    struct slice rest = uri_of_name_addr(slice_of(route));
+
+    return slice_dup(slice_cut(&rest, '?'));
+}
+
 struct osip_message *dialog_request(const struct dialog *d, const struct sip_config *c,
                                     const char *method, int64_t cseq)
 {
     bool strict = d->route.n > 0 && !is_loose(d->route.v[0]);
-    char *uri = strict ? slice_dup(uri_of_name_addr(slice_of(d->route.v[0]))) : mem_dup(d->target);
+    char *uri = strict ? router_uri(d->route.v[0]) : mem_dup(d->target);
     struct osip_message *m = request_new(c, method, uri);
 
     free(uri);

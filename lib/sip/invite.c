@@ -4,7 +4,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rand.h"
-#include "sdp/sdp.h"
 #include "sip/agent_int.h"
 
 #include <errno.h>
@@ -16,36 +15,7 @@
 #define LARGE         1300 /* RFC 3261 18.1.1 */
 #define TOO_SMALL_MAX 3
 
-static const char *fact(const struct sip_agent *a, const char *key)
-{
-    return journal_get(a->facts, key);
-}
-
 /* --- What is said. */
-
-static int make_offer(struct sip_agent *a)
-{
-    struct sdp_offer o = {.version = 1,
-                          .path = fact(a, "msrp.listening.path"),
-                          .proto = fact(a, "msrp.listening.proto"),
-                          .setup = fact(a, "msrp.listening.setup"),
-                          .direction = "sendonly",
-                          .accept_types = fact(a, "msrp.listening.accept-types"),
-                          .wrapped_types = fact(a, "msrp.listening.wrapped-types"),
-                          .fingerprint = fact(a, "msrp.listening.fingerprint"),
-                          .cema = fact(a, "msrp.listening.cema") != NULL,
-                          .size = journal_number(a->facts, "msrp.listening.size", -1)};
-
-    o.session = (uint64_t)clock_wall_ms();
-    a->octets = journal_number(a->facts, "msrp.listening.octets", o.size);
-    if (o.proto == NULL)
-        o.proto = "TCP/MSRP";
-    if (o.setup == NULL)
-        o.setup = "passive";
-    if (o.accept_types == NULL)
-        o.accept_types = "message/cpim";
-    return sdp_offer_build(&o, &a->offer);
-}
 
 static char *wire_uri(const char *text)
 {
@@ -337,7 +307,7 @@ void sip_agent_invite(struct sip_agent *a)
         sip_agent_refuse(a, &f, "credentials");
         return;
     }
-    if (make_offer(a) != 0) {
+    if (offer_make(a) != 0) {
         agent_fail(a, EX_SOFTWARE, 0, "", "offer", "msrp.listening makes no offer");
         return;
     }

@@ -1,5 +1,6 @@
 /* Where we are reachable: one listener for each transport and IP version that is used, opened when
  * the first request needs it. */
+#include "base/err.h"
 #include "base/mem.h"
 #include "sip/agent.h"
 
@@ -43,6 +44,22 @@ static int listen_on(struct local *l, const struct sip_hop *to, const struct net
     return sip_stack_listen(l->stack, to->transport, b, to->addr.ss.ss_family, true, bound);
 }
 
+/* A peer may have to say by TCP what is too large for UDP, so whoever is called there is there on
+ * the same port by TCP too (RFC 3261 18.2.1). That port may be somebody else's: then it is UDP
+ * alone. */
+static void listen_beside(struct local *l, const struct sip_hop *udp, const struct net_addr *bound)
+{
+    struct sip_hop tcp = {.transport = SIP_TCP, .addr = udp->addr};
+    struct net_bind b = one_port(bound);
+    struct net_addr there;
+    int err = end_for(l, &tcp) == NULL ? listen_on(l, &tcp, &b, &there) : 0;
+
+    if (err != 0)
+        err_step("no TCP beside UDP on port %u: %s", (unsigned)net_port(bound), strerror(err));
+    else if (end_for(l, &tcp) == NULL)
+        l->ends[l->n++] = (struct local_end){SIP_TCP, there};
+}
+
 int local_listen(struct local *l, const struct sip_hop *to, struct net_addr *bound)
 {
     const struct local_end *known = end_for(l, to);
@@ -53,7 +70,7 @@ int local_listen(struct local *l, const struct sip_hop *to, struct net_addr *bou
         *bound = known->bound;
         return 0;
     }
-    if (l->n == sizeof(l->ends) / sizeof(l->ends[0]))
+    if (l->n + 1 >= sizeof(l->ends) / sizeof(l->ends[0]))
         return EMFILE;
     if (l->again.len != 0 && l->again.ss.ss_family == to->addr.ss.ss_family) {
         b = one_port(&l->again);
@@ -67,9 +84,12 @@ int local_listen(struct local *l, const struct sip_hop *to, struct net_addr *bou
             return EINVAL;
         err = listen_on(l, to, &b, bound);
     }
-    if (err == 0)
-        l->ends[l->n++] = (struct local_end){to->transport, *bound};
-    return err;
+    if (err != 0)
+        return err;
+    l->ends[l->n++] = (struct local_end){to->transport, *bound};
+    if (to->transport == SIP_UDP)
+        listen_beside(l, to, bound);
+    return 0;
 }
 
 char *local_sent_by(const struct local *l, const struct sip_hop *to)

@@ -10,25 +10,29 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TRIES_MAX    4    /* in a row, for 422 and 491 */
-#define RETRY_MIN_MS 5000 /* between refreshes that failed for other reasons */
-#define MARGIN_S     32   /* the BYE goes out that long before the end (RFC 4028 10) */
+#define TRIES_MAX    4     /* in a row, for 422 and 491 */
+#define RETRY_MIN_MS 5000  /* between refreshes that failed for other reasons */
+#define MARGIN_MS    32000 /* the BYE goes out that long before the end (RFC 4028 10) */
+/* s. RFC 4028 4 wants 90; but a peer that sets less will also end the session by it. */
+#define SESSION_LEAST 2
 
 static void on_refresh_due(void *arg);
 static void on_expiry(void *arg);
 
 void session_timer_start(struct sip_agent *a, int64_t expires, bool refresher)
 {
-    int64_t margin = expires / 3 < MARGIN_S ? expires / 3 : MARGIN_S;
+    int64_t ms, margin;
 
-    if (expires < SESSION_MIN_SE)
-        expires = SESSION_MIN_SE; /* less is not allowed, and would only make noise */
+    if (expires < SESSION_LEAST)
+        expires = SESSION_LEAST;
+    ms = expires * 1000;
+    margin = ms / 3 < MARGIN_MS ? ms / 3 : MARGIN_MS;
     a->expires = expires;
     a->refresher = refresher;
-    a->expiry_due = clock_ms() + (expires - (refresher ? 0 : margin)) * 1000;
+    a->expiry_due = clock_ms() + ms - margin;
     loop_at(a->loop, &a->expiry_timer, a->expiry_due, on_expiry, a);
     if (refresher)
-        loop_at(a->loop, &a->refresh_timer, clock_ms() + expires * 500, on_refresh_due, a);
+        loop_at(a->loop, &a->refresh_timer, clock_ms() + ms / 2, on_refresh_due, a);
     else
         loop_cancel(a->loop, &a->refresh_timer);
 }
@@ -108,26 +112,43 @@ static void confirmed(struct sip_agent *a, const struct osip_message *m)
     emit_refreshed(a, "us", a->refresh_method, d->cseq);
 }
 
+/* When to ask again: as the peer says, else in the middle of what is left. The session lives on
+ * until it expires. */
+static int64_t next_try(const struct sip_agent *a, const struct osip_message *m)
+{
+    int64_t left = a->expiry_due - clock_ms();
+    int64_t wait = m != NULL ? header_number(m, "Retry-After", -1) : -1;
+
+    if (wait >= 0 && wait * 1000 < left)
+        return wait * 1000;
+    return left / 2 > RETRY_MIN_MS ? left / 2 : RETRY_MIN_MS;
+}
+
+/* Another attempt may do: of this kind only so many follow each other. */
+static bool another(struct sip_agent *a)
+{
+    return ++a->refresh_tries < TRIES_MAX;
+}
+
 static void refused(struct sip_agent *a, const struct osip_message *m)
 {
     int code = sip_status(m);
     int64_t wanted = header_number(m, "Min-SE", 0);
-    bool update = strcmp(a->refresh_method, "UPDATE") == 0;
-    int64_t left = a->expiry_due - clock_ms();
+    bool busy = code == 422 || code == 491 || sip_header(m, "Retry-After", 0) != NULL;
 
     err_step("the refresh was answered %d %s", code, reason_of(m));
     if (code == 408 || code == 481) {
         session_lost(a, "refresh", code == 408 ? "refresh timed out" : "the peer knows it not");
-    } else if (code == 422 && wanted > a->min_se && ++a->refresh_tries < TRIES_MAX) {
+    } else if (code == 422 && wanted > a->min_se && another(a)) {
         a->min_se = wanted;
         again_in(a, 0);
-    } else if (code == 491 && ++a->refresh_tries < TRIES_MAX) {
+    } else if (code == 491 && another(a)) {
         again_in(a, glare_pause());
-    } else if (update) {
+    } else if (!busy && strcmp(a->refresh_method, "UPDATE") == 0) {
         a->peer_updates = false;
         again_in(a, 0);
-    } else { /* the session lives on until it expires */
-        again_in(a, left / 2 > RETRY_MIN_MS ? left / 2 : RETRY_MIN_MS);
+    } else {
+        again_in(a, next_try(a, m));
     }
 }
 
@@ -150,7 +171,6 @@ static void on_response(void *arg, struct sip_client *c, const struct osip_messa
 static void on_failed(void *arg, struct sip_client *c, int error)
 {
     struct sip_agent *a = arg;
-    int64_t left = a->expiry_due - clock_ms();
 
     (void)c;
     a->refresh = NULL;
@@ -158,7 +178,7 @@ static void on_failed(void *arg, struct sip_client *c, int error)
     if (error == ETIMEDOUT)
         session_lost(a, "refresh", "refresh timed out");
     else
-        again_in(a, left / 2 > RETRY_MIN_MS ? left / 2 : RETRY_MIN_MS);
+        again_in(a, next_try(a, NULL));
 }
 
 /* --- Our refresh. */
@@ -166,7 +186,8 @@ static void on_failed(void *arg, struct sip_client *c, int error)
 static int add_headers(struct sip_agent *a, struct osip_message *m)
 {
     char text[64];
-    int64_t expires = a->expires > a->min_se ? a->expires : a->min_se;
+    int64_t least = a->min_se > SESSION_MIN_SE ? a->min_se : SESSION_MIN_SE;
+    int64_t expires = a->expires > least ? a->expires : least;
     int err = sip_header_add(m, "Contact", a->chosen->dialog.contact);
 
     err |= sip_header_add(m, "Supported", "timer");

@@ -1,11 +1,14 @@
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "sip/fence.h"
+#include "sip/parts.h"
 #include "sip/stack_int.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static struct sip_server *find(struct sip_stack *s, const osip_message_t *m, const char *method)
 {
@@ -154,6 +157,26 @@ int sip_respond(struct sip_stack *s, struct sip_server *v, struct osip_message *
     return err;
 }
 
+static void set_tag(struct sip_server *v, osip_message_t *response)
+{
+    for (int i = 0; response->to && i < osip_list_size(&response->to->gen_params); i++) {
+        osip_generic_param_t *p = osip_list_get(&response->to->gen_params, i);
+        if (!p->gname || strcasecmp(p->gname, "tag") != 0)
+            continue;
+        free(p->gvalue);
+        p->gvalue = mem_format("%016llx", (unsigned long long)(v->t.hash ^ v->t.stack->secret));
+    }
+}
+
+int sip_respond_stateless(struct sip_stack *s, struct sip_server *v, struct osip_message *response)
+{
+    if (v->t.osip->orig_request && !sip_to_tag(v->t.osip->orig_request))
+        set_tag(v, response);
+    int err = sip_respond(s, v, response);
+    trans_end(&v->t);
+    return err;
+}
+
 const struct osip_message *sip_server_message(const struct sip_server *v)
 {
     return v->t.osip ? v->t.osip->orig_request : NULL;
@@ -235,8 +258,12 @@ void server_request(struct sip_stack *s, osip_event_t *event, const struct sip_h
         return;
     }
     struct sip_server *v = find(s, event->sip, NULL);
-    if (v)
+    if (v) {
         repeated_request(v, event);
-    else
+    } else if (s->servers >= s->servers_max) {
+        err_step("%s: too many requests at once", sip_method(event->sip));
+        fence_drop(event);
+    } else {
         new_request(s, event, from);
+    }
 }

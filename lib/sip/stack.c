@@ -14,6 +14,8 @@ int sip_stack_new(struct sip_stack **out, struct loop *loop, struct sip_timers t
     s->timers = timers;
     s->ops = ops;
     s->arg = arg;
+    s->servers_max = s->guests_max = SIZE_MAX;
+    arc4random_buf(&s->secret, sizeof s->secret);
     int err = trans_start(s);
     if (err) {
         free(s);
@@ -22,6 +24,12 @@ int sip_stack_new(struct sip_stack **out, struct loop *loop, struct sip_timers t
     s->datagram = mem_new(SIP_MESSAGE_MAX + 1);
     *out = s;
     return 0;
+}
+
+void sip_stack_limit(struct sip_stack *s, size_t requests, size_t guests)
+{
+    s->servers_max = requests;
+    s->guests_max = guests;
 }
 
 static void free_now(struct sip_stack *s)

@@ -72,6 +72,11 @@ int sip_stack_new(struct sip_stack **out, struct loop *loop, struct sip_timers t
  * within a callback too: no further callback comes, and the rest is done when it returns. */
 void sip_stack_free(struct sip_stack *s);
 
+/* How many requests of others may be kept at once, and how many connections that others made;
+ * without this any number. What is more goes: a request is not heard (it will be repeated), and of
+ * the connections the one that was silent for the longest time is closed. */
+void sip_stack_limit(struct sip_stack *s, size_t requests, size_t guests);
+
 /* Listens on UDP, or accepts on TCP. *bound tells where. Several are possible. Errors as net_open,
  * and EPROTONOSUPPORT for SIP_TLS. */
 int sip_stack_listen(struct sip_stack *s, enum sip_transport t, const struct net_bind *b,
@@ -101,6 +106,9 @@ int sip_send(struct sip_stack *s, struct osip_message *m, const struct sip_hop *
  * until sip_server_acked or 64*T1, also over streams (RFC 3261 13.3.1.4). EALREADY: it has its
  * final response; else an errno value of the moment. */
 int sip_respond(struct sip_stack *s, struct sip_server *t, struct osip_message *response);
+/* The same for a request of which nothing shall be kept: a repetition of it is handed out again,
+ * and gets the same To tag again (RFC 3261 8.2.7). A refusal to an INVITE is not repeated. */
+int sip_respond_stateless(struct sip_stack *s, struct sip_server *t, struct osip_message *response);
 void sip_server_acked(struct sip_server *t);
 /* Never answer this one; or, after a 2xx, do not wait for its ACK. Retransmissions are still
  * absorbed. */

@@ -62,14 +62,17 @@ struct sip_stack {
 
     struct trans **bucket;
     size_t buckets, count;
+    size_t servers, servers_max; /* of them those of others' requests */
     struct trans *dead;
     struct loop_timer reaper;
 
+    uint64_t secret; /* makes the To tags of requests that are not kept */
     uint64_t serial; /* of sockets and streams */
     struct udp_socket *udp;
     struct stream_listener *listeners;
     struct conn **conn; /* by the low half of their ids, from 1 */
     size_t conns;
+    size_t guests, guests_max; /* of them those that others made */
     struct conn *dead_conn;
     char *datagram; /* SIP_MESSAGE_MAX + 1 */
 };

@@ -155,10 +155,8 @@ static void crossed(struct sip_takeover *t, const struct osip_message *m)
     if (t->cancel != NULL)
         sip_client_forget(t->cancel);
     t->cancel = NULL;
-    if (dialog_from_response(&t->dialog, &t->call, m) != 0) {
-        dialog_free(&t->dialog);
-        return;
-    }
+    if (dialog_from_response(&t->dialog, &t->call, m) != 0)
+        err_step("the Record-Route of the 200 cannot be used");
     t->confirmed = true;
     (void)dialog_emit(&t->dialog, 0, "", journal_sid(t->facts), t->ops->emit, t->arg);
     if (end_dialog(t) != 0)
@@ -259,8 +257,10 @@ int sip_takeover_start(struct sip_takeover **out, struct loop *loop,
         err_line(f.what, f.why, f.hint);
     err = sip_stack_new(&t->local.stack, loop,
                         (struct sip_timers){config->t1, config->t2, config->t4}, &stack_ops, t);
-    if (err == 0)
+    if (err == 0) {
+        sip_stack_limit(t->local.stack, REQUESTS_MAX, GUESTS_MAX);
         err = read_facts(t);
+    }
     if (err == 0)
         err = t->confirmed ? end_dialog(t) : cancel(t);
     if (err != 0) {

@@ -85,6 +85,7 @@ void trans_add(struct trans *t, char *key)
     t->next = *place;
     *place = t;
     s->count++;
+    s->servers += !t->client;
 }
 
 void trans_end(struct trans *t)
@@ -99,6 +100,7 @@ void trans_end(struct trans *t)
         place = &(*place)->next;
     *place = t->next;
     s->count--;
+    s->servers -= !t->client;
     t->next = s->dead;
     s->dead = t;
     stack_reap(s);

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define OUT_MAX         (1024 * 1024)
+#define OUT_MAX         (4 * SIP_MESSAGE_MAX)
 #define READS_A_TURN    16
 #define ACCEPTS_A_TURN  64
 #define ACCEPT_PAUSE_MS 200
@@ -33,6 +33,8 @@ struct conn {
     struct sip_hop peer;
     int fd;
     bool connecting, dead;
+    bool guest;   /* the peer made it */
+    int64_t used; /* when it last brought a whole message; 0: never */
     struct loop_fd watch;
     struct loop_timer limit; /* to connect, or for the rest of a message */
     struct buf in, out;
@@ -85,6 +87,7 @@ static void drop(struct conn *c)
 {
     struct sip_stack *s = c->stack;
     c->dead = true;
+    s->guests -= c->guest;
     loop_unwatch(s->loop, &c->watch);
     loop_cancel(s->loop, &c->limit);
     (void)close(c->fd);
@@ -130,15 +133,37 @@ static void set_limit(struct conn *c)
         loop_at(c->stack->loop, &c->limit, clock_ms() + 64 * c->stack->timers.t1, on_limit, c);
 }
 
+/* Makes room for one more: who never said anything goes first, then who did so longest ago. */
+static void make_room(struct sip_stack *s)
+{
+    struct conn *oldest = NULL;
+    for (size_t i = 0; i < s->conns; i++) {
+        struct conn *c = s->conn[i];
+        if (c && c->guest &&
+            (!oldest || c->used < oldest->used || (c->used == oldest->used && c->id < oldest->id)))
+            oldest = c;
+    }
+    if (oldest)
+        fail(oldest, ECONNABORTED);
+}
+
 /* --- Reading. */
 
+static int write_text(struct conn *c, struct slice text);
+
+/* Line ends between messages keep a connection alive. Two are a ping, whose pong is one (RFC 5626
+ * 4.4.1). */
 static void skip_keepalives(struct conn *c)
 {
     size_t n = 0;
     while (n < c->in.n && (c->in.p[n] == '\r' || c->in.p[n] == '\n'))
         n++;
+    bool ping = n >= 4 && memcmp(c->in.p, "\r\n\r\n", 4) == 0;
     if (n > 0)
         buf_drop(&c->in, n);
+    int err = ping ? write_text(c, SLICE("\r\n")) : 0;
+    if (err)
+        fail(c, err);
 }
 
 /* The end of such a message is not known, so what follows it cannot be read. */
@@ -155,6 +180,8 @@ static void take_messages(struct conn *c)
     while (!c->dead && !c->stack->doomed) {
         size_t whole;
         skip_keepalives(c);
+        if (c->dead)
+            break;
         int err = c->in.n > 0 ? fence_frame(buf_slice(&c->in), &whole) : EAGAIN;
         if (err == EBADMSG)
             refuse_and_close(c, whole);
@@ -162,6 +189,7 @@ static void take_messages(struct conn *c)
             break;
         stack_message(c->stack, (struct slice){c->in.p, whole}, &c->peer);
         buf_drop(&c->in, whole);
+        c->used = clock_ms();
         loop_cancel(c->stack->loop, &c->limit);
     }
     if (c->dead)
@@ -327,6 +355,16 @@ static void listen_again(void *arg)
         loop_at(l->stack->loop, &l->pause, clock_ms() + ACCEPT_PAUSE_MS, listen_again, l);
 }
 
+static void welcome(struct conn *c)
+{
+    struct sip_stack *s = c->stack;
+    if (s->guests >= s->guests_max)
+        make_room(s);
+    c->guest = true;
+    s->guests++;
+    set_limit(c); /* whoever connects has something to say */
+}
+
 static void on_listener(void *arg, uint32_t events)
 {
     struct stream_listener *l = arg;
@@ -341,7 +379,7 @@ static void on_listener(void *arg, uint32_t events)
         if (!err)
             err = conn_new(s, l->transport, fd, &peer, false, &c);
         if (!err)
-            set_limit(c); /* whoever connects has something to say */
+            welcome(c);
     }
     if (!err || err == EAGAIN)
         return;

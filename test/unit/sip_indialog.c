@@ -1,8 +1,10 @@
 /* The peer's requests in the dialog, each with its proper answer. */
+#include "sip/agent_int.h"
 #include "test/unit/sip_call.h"
 
 static const struct sip_ops agent_ops = {party_emit, party_changed};
 static int number = 100; /* CSeq of the peer */
+static bool hold_ack;
 
 static void yes(struct party *p, struct sip_server *s, const struct osip_message *m,
                 struct sip_server *invite)
@@ -110,7 +112,7 @@ static int ask(struct osip_message *m)
     loop_at(p->loop, &p->guard, clock_ms() + GUARD_MS, party_hung, p);
     loop_run(p->loop);
     loop_cancel(p->loop, &p->guard);
-    if (response != NULL && invite && sip_status(response) < 300)
+    if (response != NULL && invite && sip_status(response) < 300 && !hold_ack)
         send_ack();
     return response != NULL ? sip_status(response) : 0;
 }
@@ -134,22 +136,78 @@ static void test_simple(void)
     says("Allow", "INVITE");
     tap_is_int(ask(request("FROBNICATE", ++number)), 501, "an unknown method");
     tap_is_int(ask(request("PRACK", ++number)), 481, "PRACK for nothing");
+    m = request("FROBNICATE", ++number);
+    with(m, "Require", "nonsense");
+    tap_is_int(ask(m), 501, "the method is looked at before the extension");
     m = request("INFO", ++number);
     with(m, "Require", "timer");
     with(m, "Require", "100rel");
     tap_is_int(ask(m), 420, "an extension that we do not have");
     says("Unsupported", "100rel");
     tap_is_int(ask(request("INFO", number - 1)), 500, "a number that goes back");
-    m = request("BYE", ++number);
-    sip_header_remove(m, "To");
-    with(m, "To", "<sip:alice@example.com>;tag=wrong");
-    tap_is_int(ask(m), 481, "BYE for another dialog");
-    m = request("INVITE", ++number);
-    sip_header_remove(m, "To");
-    with(m, "To", "<sip:alice@example.com>");
-    tap_is_int(ask(m), 486, "a call to us");
+    tap_is_int(ask(request("INFO", number)), 500, "the same number in another transaction");
     tap_is_int(sip_agent_state(party.agent), SIP_TALKING, "the session is none the worse");
     party_free();
+}
+
+/* --- Strangers. */
+
+static struct osip_message *stranger(const char *method, const char *to)
+{
+    struct osip_message *m = request(method, ++number);
+
+    sip_header_remove(m, "To");
+    with(m, "To", to);
+    return m;
+}
+
+static struct osip_message *new_to_us(const char *method)
+{
+    return stranger(method, "<sip:alice@example.com>");
+}
+
+static void test_strangers(void)
+{
+    static const char *const lost[] = {"BYE", "INVITE", "INFO", "MESSAGE", "OPTIONS"};
+    struct osip_message *m;
+
+    (void)talk();
+    for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++)
+        tap_is_int(ask(stranger(lost[i], "<sip:alice@example.com>;tag=wrong")), 481, lost[i]);
+    m = request("BYE", ++number);
+    sip_header_remove(m, "From");
+    with(m, "From", "<sip:bob@example.com>;tag=wrong");
+    tap_is_int(ask(m), 481, "BYE from somebody else");
+    tap_is_int(ask(new_to_us("INVITE")), 486, "a call to us");
+    tap_is_int(ask(new_to_us("OPTIONS")), 486, "OPTIONS gets what an INVITE would");
+    says("Allow", "INVITE");
+    says("Accept", "application/sdp");
+    tap_is_int(ask(new_to_us("CANCEL")), 481, "CANCEL for nothing");
+    tap_is_int(ask(new_to_us("UPDATE")), 481, "UPDATE outside of a dialog");
+    tap_is_int(ask(new_to_us("INFO")), 481, "INFO outside of a dialog");
+    tap_is_int(ask(new_to_us("REGISTER")), 405, "REGISTER");
+    says("Allow", "INVITE");
+    tap_is_int(ask(new_to_us("FROBNICATE")), 501, "an unknown method from outside");
+    m = new_to_us("OPTIONS");
+    with(m, "Require", "nonsense");
+    tap_is_int(ask(m), 420, "an extension, from outside");
+    says("Unsupported", "nonsense");
+    tap_is_int(sip_agent_state(party.agent), SIP_TALKING, "the session is none the worse");
+    tap_ok(!sip_stack_busy(party.agent->local.stack), "nothing of all that is kept");
+    party_free();
+}
+
+/* --- Notifications. */
+
+#define IMDN                                                                                   \
+    "<imdn><message-id>abc.1</message-id><delivery-notification><status><delivered/></status>" \
+    "</delivery-notification></imdn>"
+
+static struct osip_message *carrying(struct osip_message *m, const char *type, const char *body)
+{
+    if (sip_body_set(m, type, slice_of(body)) != 0)
+        abort();
+    return m;
 }
 
 static void test_notification(void)
@@ -157,13 +215,43 @@ static void test_notification(void)
     struct osip_message *m;
 
     (void)talk();
-    m = request("MESSAGE", ++number);
-    (void)sip_body_set(m, "message/imdn+xml",
-                       SLICE("<imdn><message-id>abc.1</message-id><status><delivered/></status>"
-                             "</imdn>"));
+    m = carrying(request("MESSAGE", ++number), "text/plain", "hello " IMDN);
+    tap_is_int(ask(m), 415, "a MESSAGE that is none");
+    says("Accept", "message/imdn+xml");
+    is_fact("imdn.received.message-id", NULL);
+    m = carrying(request("MESSAGE", ++number), "message/imdn+xml", IMDN);
+    with(m, "Content-Encoding", "gzip");
+    tap_is_int(ask(m), 415, "one that is packed");
+    says("Accept-Encoding", "identity");
+    m = carrying(request("MESSAGE", ++number), "message/imdn+xml", IMDN);
     tap_is_int(ask(m), 200, "a notification by MESSAGE");
     is_fact("imdn.received.message-id", "abc.1");
     is_fact("imdn.received.status", "delivered");
+    m = carrying(new_to_us("MESSAGE"), "message/cpim",
+                 "From: <sip:b@x>\r\n\r\nContent-Type: message/imdn+xml\r\n\r\n"
+                 "<imdn><message-id>abc.2</message-id><status><displayed/></status></imdn>");
+    tap_is_int(ask(m), 200, "wrapped in CPIM, beside the dialog");
+    is_fact("imdn.received.message-id", "abc.2");
+    is_fact("imdn.received.status", "displayed");
+    party_free();
+}
+
+static void test_info(void)
+{
+    struct osip_message *m;
+
+    (void)talk();
+    tap_is_int(ask(request("INFO", ++number)), 200, "INFO without anything");
+    m = carrying(request("INFO", ++number), "application/x-news", "x");
+    with(m, "Info-Package", "news");
+    tap_is_int(ask(m), 469, "an Info Package that was not asked for");
+    says("Recv-Info", "");
+    m = carrying(request("INFO", ++number), "application/dtmf-relay", "Signal=1");
+    tap_is_int(ask(m), 415, "the old use, with a body that nobody reads");
+    says("Accept", "message/imdn+xml");
+    m = carrying(request("INFO", ++number), "application/dtmf-relay", "Signal=1");
+    with(m, "Content-Disposition", "signal; handling=optional");
+    tap_is_int(ask(m), 200, "which need not be read");
     party_free();
 }
 
@@ -194,6 +282,68 @@ static void test_reinvite(void)
     is_fact("dialog.refreshed.by", "peer");
     is_fact("dialog.refreshed.refresher", "us");
     is_fact("dialog.refreshed.target", "sip:elsewhere@127.0.0.1:7777");
+    party_free();
+}
+
+/* Sends a re-INVITE with the answer's description, one line of it another. */
+static int reoffer(const char *line, const char *other)
+{
+    struct osip_message *m = request("INVITE", ++number);
+    const char *at = strstr(ANSWER, line);
+    char *sdp = mem_format("%.*s%s%s", (int)(at - ANSWER), ANSWER, other, at + strlen(line));
+    int code;
+
+    with(m, "Contact", "<sip:elsewhere@127.0.0.1:7777>");
+    code = ask(carrying(m, "application/sdp", sdp));
+    free(sdp);
+    return code;
+}
+
+static void test_offers(void)
+{
+    struct osip_message *m;
+    const char *type;
+
+    (void)talk();
+    tap_is_int(reoffer("recvonly", "inactive"), 488, "an offer to hold");
+    tap_ok(strstr(sip_header(response, "Warning", 0), "receiving") != NULL, "says why");
+    tap_is_int(reoffer("message 9", "message 0"), 488, "to take the media away");
+    tap_is_int(reoffer("9/peer", "9/other"), 488, "to connect again");
+    tap_is_int(reoffer("m=message", "m=audio 9 RTP/AVP 0\r\nm=message"), 488, "to talk as well");
+    tap_is_int(reoffer("v=0", "nonsense"), 200, "an odd line is forgiven");
+    is_fact("dialog.refreshed.target", "sip:elsewhere@127.0.0.1:7777");
+    tap_is_int(reoffer("setup:active", "setup:actpass"), 200, "who connected stays who connected");
+    tap_ok(memmem(sip_body(response, &type).p, sip_body(response, &type).n, "a=setup:passive", 15),
+           "which is the peer");
+    m = carrying(request("INVITE", ++number), "application/x-sdp", ANSWER);
+    tap_is_int(ask(m), 415, "no description");
+    says("Accept", "application/sdp");
+    m = carrying(request("UPDATE", ++number), "application/sdp", ANSWER);
+    tap_is_int(ask(m), 200, "an offer by UPDATE");
+    tap_ok(sip_body(response, &type).n > 0, "has its answer");
+    tap_is_int(sip_agent_state(party.agent), SIP_TALKING, "the session stands");
+    party_free();
+}
+
+/* Our 200 has the offer, and its ACK, with the answer, is late. */
+static void test_glare(void)
+{
+    struct osip_message *m;
+
+    (void)talk();
+    hold_ack = true;
+    tap_is_int(ask(request("INVITE", ++number)), 200, "re-INVITE without an offer");
+    tap_is_int(reoffer("recvonly", "recvonly"), 491, "and another before its ACK");
+    number--; /* the ACK is that of the first */
+    send_ack();
+    number++;
+    hold_ack = false;
+    m = request("OPTIONS", ++number);
+    tap_is_int(ask(m), 200, "(the ACK was read)");
+    hold_ack = true;
+    tap_is_int(reoffer("recvonly", "recvonly"), 200, "re-INVITE with an offer");
+    hold_ack = false;
+    tap_is_int(reoffer("recvonly", "recvonly"), 200, "and another, though the ACK was lost");
     party_free();
 }
 
@@ -229,6 +379,7 @@ static void test_bye(void)
     struct party *p = talk();
 
     tap_is_int(ask(request("BYE", ++number)), 200, "the peer's BYE");
+    tap_is_int(ask(request("UPDATE", ++number)), 481, "then there is no session to change");
     is_fact("session.ended.by", "peer");
     tap_ok(sip_agent_owes(p->agent), "it stays for repetitions");
     sip_agent_end(p->agent, "test", 0);
@@ -241,8 +392,12 @@ static void test_bye(void)
 int main(void)
 {
     test_simple();
+    test_strangers();
     test_notification();
+    test_info();
     test_reinvite();
+    test_offers();
+    test_glare();
     test_update();
     test_bye();
     osip_message_free(response);

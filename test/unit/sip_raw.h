@@ -39,6 +39,11 @@ static void raw_note_stream(struct raw *r)
 {
     for (;;) {
         char *message = r->got + r->noted;
+        if (strncmp(message, "\r\n", 2) == 0) { /* the pong for a keep-alive */
+            r->noted += 2;
+            note(r->p, "r:pong");
+            continue;
+        }
         char *end = strstr(message, "\r\n\r\n");
         if (!end)
             return;

@@ -63,9 +63,9 @@ static void all_at_once(void)
     char *both = mem_format("\r\n\r\n%s\r\n%s\r\n\r\n%s", one, two, "\r\n\r\n");
     both[4 + strlen(one)] = 'h';
     send_text(&r, both);
-    pair_run(p, 4, 5000);
-    tap_is_str(p->log, "b:OPTIONS b:OPTIONS r:200 r:200",
-               "two messages in one read, among keep-alives");
+    pair_run(p, 6, 5000);
+    tap_is_str(p->log, "b:OPTIONS b:OPTIONS r:pong r:200 r:200 r:pong",
+               "two messages in one read, among keep-alives, of which two have a pong");
     free(one);
     free(two);
     free(both);
@@ -108,6 +108,32 @@ static void half_a_message(void)
     tap_ok(strcmp(p->log, "r:closed") == 0 && clock_ms() - start >= LONG - 50,
            "half a message is waited for, but not for ever");
     raw_close(&r);
+    pair_free(p);
+}
+
+/* As many as are allowed; the one that never said anything goes first. */
+static void many_guests(void)
+{
+    struct pair *p = pair_new(SIP_TCP, "127.0.0.1", SIP_TIMERS_DEFAULT);
+    struct raw good, silent, late;
+    sip_stack_limit(p->b, SIZE_MAX, 2);
+    raw_connect(&good, p);
+    send_options(&good, 1, "Content-Length: 0\r\n");
+    pair_run(p, 2, 5000);
+    raw_connect(&silent, p);
+    pair_run(p, 0, 20);
+    raw_connect(&late, p);
+    pair_run(p, 3, 5000);
+    tap_is_str(p->log, "b:OPTIONS r:200 r:closed", "one guest too many: a silent one goes");
+    send_options(&good, 2, "Content-Length: 0\r\n");
+    send_options(&late, 3, "Content-Length: 0\r\n");
+    pair_run(p, 7, 5000);
+    tap_ok(strstr(p->log, "r:closed b:") && !p->timed_out && p->words == 7, "the others stay: %s",
+           p->log);
+    raw_close(&good);
+    raw_close(&late);
+    loop_unwatch(p->loop, &silent.watch);
+    (void)close(silent.fd);
     pair_free(p);
 }
 
@@ -271,6 +297,7 @@ int main(void)
     closed_for("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27, "HTTP");
     half_a_message();
     silent_guest();
+    many_guests();
     endless_head();
     dies_early();
     used_again();
