@@ -23,7 +23,7 @@ MODULE_LDFLAGS = $(LINK) -Wl,--exclude-libs,ALL
 
 ROOMS = base journal cpim sdp msrp sip stage
 # Rooms that are loaded only when a run needs them (lib/base/module.h).
-MODULES = openssl
+MODULES = openssl cares
 PROGRAMS = $(patsubst bin/%.c,%,$(wildcard bin/cpm-*.c))
 UNITS = $(patsubst test/unit/%.c,%,$(wildcard test/unit/*.c))
 PEERS = $(patsubst test/peers/%.c,%,$(wildcard test/peers/*.c))
@@ -35,6 +35,7 @@ LIBS_base = -linih
 LIBS_sdp = -losipparser2
 LIBS_sip = -losip2 -losipparser2
 LIBS_openssl = -lssl -lcrypto
+LIBS_cares = -lcares
 
 # V=1 shows the commands, -s nothing.
 Q = $(if $(V),,@)

@@ -255,7 +255,7 @@ int main(int argc, char **argv)
         {0},
     };
     const struct opt stage[] = {SESSION_OPTIONS(STAGE_TO) STAGE_OPTIONS(STAGE_TO){0}};
-    const struct opt sip[] = {ADDRESS_OPTIONS(SIP_TO) SIP_OPTIONS(SIP_TO){0}};
+    const struct opt sip[] = {ADDRESS_OPTIONS(SIP_TO) SIP_OPTIONS(SIP_TO) DNS_OPTIONS(SIP_TO){0}};
     const struct opt *const tables[] = {own, stage, sip, NULL};
     const char *const headings[] = {"The end", "The session", "SIP (for a dead cpm-invite)"};
     const struct opt_program program = {

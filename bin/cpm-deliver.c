@@ -74,13 +74,20 @@ int main(int argc, char **argv)
          .where = OPT_COMMAND_LINE},
         {0},
     };
-    const struct opt *const tables[] = {
-        own, plan_tables[0], plan_tables[1], plan_tables[2], plan_tables[3], NULL};
+    const struct opt *const tables[] = {own,
+                                        plan_tables[0],
+                                        plan_tables[1],
+                                        plan_tables[2],
+                                        plan_tables[3],
+                                        plan_tables[4],
+                                        plan_tables[5],
+                                        NULL};
     const char *const headings[] = {"The delivery",
                                     "Who",
                                     "Composing (message-id, type ...: the operand is content)",
                                     "SIP (cpm-invite, cpm-bye)",
                                     "MSRP (cpm-msrp-serve)",
+                                    "DNS",
                                     "All"};
     const struct opt_program program = {
         .name = "cpm-deliver",

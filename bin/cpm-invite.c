@@ -281,7 +281,7 @@ static void take_options(struct program *p, int argc, char **argv)
     static const char *const known[] = OPTION_NAMES;
     static const char *const headings[] = {"The session", "SIP"};
     const struct opt stage[] = {SESSION_OPTIONS(STAGE_TO) STAGE_OPTIONS(STAGE_TO){0}};
-    const struct opt sip[] = {ADDRESS_OPTIONS(SIP_TO) SIP_OPTIONS(SIP_TO){0}};
+    const struct opt sip[] = {ADDRESS_OPTIONS(SIP_TO) SIP_OPTIONS(SIP_TO) DNS_OPTIONS(SIP_TO){0}};
     const struct opt *const tables[] = {stage, sip, NULL};
     const struct opt_program program = {
         .name = "cpm-invite",

@@ -21,6 +21,8 @@ struct config {
     bool cema, stop_and_wait, success_report, require_report;
     const char *failure_report, *size_of;
     int64_t report_timeout, accept_timeout, stall_timeout, dial_after, speak_first;
+    const char *dns_server;
+    int64_t dns_timeout;
 };
 
 struct program {
@@ -183,6 +185,7 @@ static struct msrp_serve_plan plan_of(struct program *p, uint64_t content)
         .stall_timeout_ms = c->stall_timeout,
         .dial_after_ms = c->dial_after,
         .speak_first_ms = c->speak_first,
+        .dns = {.servers = c->dns_server, .timeout_ms = c->dns_timeout},
     };
     plan.session.sending = (struct msrp_sending){
         .failure_report = (enum msrp_failure_report)choice(c->failure_report, reports),
@@ -230,10 +233,11 @@ static void take_options(struct program *p, int argc, char **argv)
 #define STAGE_TO(field) &p->stage.field
 #define MSRP_TO(field)  &p->config.field
     static const char *const known[] = OPTION_NAMES;
-    static const char *const headings[] = {"The session", "MSRP"};
+    static const char *const headings[] = {"The session", "MSRP", "DNS"};
     const struct opt stage[] = {SESSION_OPTIONS(STAGE_TO) STAGE_OPTIONS(STAGE_TO){0}};
     const struct opt msrp[] = {MSRP_OPTIONS(MSRP_TO){0}};
-    const struct opt *const tables[] = {stage, msrp, NULL};
+    const struct opt dns[] = {DNS_OPTIONS(MSRP_TO){0}};
+    const struct opt *const tables[] = {stage, msrp, dns, NULL};
     const struct opt_program program = {
         .name = "cpm-msrp-serve",
         .usage = "-s FILE [options] m.cpim",
@@ -249,6 +253,9 @@ static void take_options(struct program *p, int argc, char **argv)
         err_die(EX_USAGE, "operands", "one message file is wanted", "see cpm-msrp-serve --help");
     if (p->config.require_report && !p->config.success_report)
         err_die(EX_USAGE, "--require-report", "no report is asked for", "add --success-report");
+    if (p->config.dns_server && dns_servers_check(p->config.dns_server) != 0)
+        err_die(EX_USAGE, "--dns-server", "not a list of addresses",
+                "ADDR[:PORT][,ADDR[:PORT]]...");
     p->path = operands.operands[0];
 }
 
@@ -262,7 +269,8 @@ int main(int argc, char **argv)
                    .report_timeout = 30000,
                    .accept_timeout = 30000,
                    .stall_timeout = 60000,
-                   .dial_after = 2000},
+                   .dial_after = 2000,
+                   .dns_timeout = DNS_TIMEOUT_MS},
         .file.fd = -1,
     };
     err_program("cpm-msrp-serve");

@@ -207,6 +207,21 @@
          .min = 1,                                                            \
          .max = 600000},
 
+/* struct sip_config, struct msrp_serve_plan: dns_server, dns_timeout */
+#define DNS_OPTIONS(TO)                                                     \
+    {.name = "dns-server",                                                  \
+     .kind = OPT_TEXT,                                                      \
+     .arg = "ADDR[:PORT][,...]",                                            \
+     .help = "DNS servers to ask, instead of those of /etc/resolv.conf",    \
+     .to = TO(dns_server)},                                                 \
+        {.name = "dns-timeout",                                             \
+         .kind = OPT_DURATION,                                              \
+         .arg = "S",                                                        \
+         .help = "how long one DNS look-up may take, with its repetitions", \
+         .to = TO(dns_timeout),                                             \
+         .min = 100,                                                        \
+         .max = 3600000},
+
 /* What cpm-msrp-serve is told. */
 #define MSRP_OPTIONS(TO)     \
     MSRP_WAY_OPTIONS(TO)     \
@@ -343,6 +358,8 @@
         "contribution-id", \
         "conversation-id", \
         "dial-after", \
+        "dns-server", \
+        "dns-timeout", \
         "failure-report", \
         "from-check", \
         "header", \

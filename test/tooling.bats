@@ -46,6 +46,7 @@ refused() { # FILE TEXT CHECK
   refused lib/room/x.c '#include "test/unit/tap.h"' check-arrows
   refused lib/room/x.c '#include <osip2/osip.h>' check-arrows
   refused lib/base/x.c '#include <openssl/ssl.h>' check-arrows
+  refused lib/base/x.c '#include <ares.h>' check-arrows
   refused lib/room/x.c '#include HEADER' check-arrows
   refused bin/tool/x.c '#include "other/o.h"' check-arrows
   refused bin/cpm-new.c '#include "base/a.h"' check-arrows
@@ -93,7 +94,7 @@ stand_in() { # INSTALLED-PACKAGES
 }
 
 @test "bootstrap: where all is there, nothing is said and apt is not called" {
-  stand_in 'libc6-dev libinih-dev libosip2-dev libssl-dev'
+  stand_in 'libc6-dev libc-ares-dev libinih-dev libosip2-dev libssl-dev'
   run "$ROOT/scripts/bootstrap" build
   [ "$status" -eq 0 ]
   [ -z "$output" ]
@@ -101,7 +102,7 @@ stand_in() { # INSTALLED-PACKAGES
 }
 
 @test "bootstrap: what is missing is named and installed, without recommends and services" {
-  stand_in 'libc6-dev libinih-dev libssl-dev'
+  stand_in 'libc6-dev libc-ares-dev libinih-dev libssl-dev'
   run "$ROOT/scripts/bootstrap" build </dev/null
   [ "$status" -eq 0 ]
   [[ $output == *'missing: libosip2-dev'* ]]
@@ -123,7 +124,7 @@ stand_in() { # INSTALLED-PACKAGES
 }
 
 @test "bootstrap: without root and sudo it says what to run" {
-  stand_in 'libc6-dev libinih-dev libssl-dev'
+  stand_in 'libc6-dev libc-ares-dev libinih-dev libssl-dev'
   printf '#!/bin/sh\necho 1000\n' >fake/id
   printf '#!/bin/sh\nexit 1\n' >fake/sudo
   chmod +x fake/sudo
@@ -173,6 +174,7 @@ stand_in() { # INSTALLED-PACKAGES
     [ -x "dest/opt/x/bin/${name%.c}" ]
   done
   [ -f dest/opt/x/lib/cpm-delivery/openssl.so ]
+  [ -f dest/opt/x/lib/cpm-delivery/cares.so ]
   [ "$(find dest/opt/x/share/man -type f | wc -l)" -eq "$(find "$ROOT/man" -name '*.[1-8]' | wc -l)" ]
   make -C "$ROOT" -s uninstall DESTDIR="$PWD/dest" PREFIX=/opt/x
   [ -z "$(find dest -type f)" ]

@@ -15,6 +15,7 @@
 #define KEPT(field) NULL
 static const struct opt address_table[] = {ADDRESS_OPTIONS(KEPT){0}};
 static const struct opt sip_table[] = {SIP_OPTIONS(KEPT){0}};
+static const struct opt dns_table[] = {DNS_OPTIONS(KEPT){0}};
 static const struct opt msrp_table[] = {MSRP_OPTIONS(KEPT){0}};
 static const struct opt compose_table[] = {COMPOSE_OPTIONS(KEPT){0}};
 static const struct opt common_table[] = {
@@ -26,8 +27,8 @@ static const struct opt common_table[] = {
      .max = 365 * DAY_MS},
     {0},
 };
-const struct opt *const plan_tables[] = {address_table, compose_table, sip_table,
-                                         msrp_table,    common_table,  NULL};
+const struct opt *const plan_tables[] = {address_table, compose_table, sip_table, msrp_table,
+                                         dns_table,     common_table,  NULL};
 
 static void push_own(struct command *c, char *word)
 {
@@ -119,6 +120,8 @@ bool plan_make(struct plan *p, const char *message, const char *sid)
             return false;
         begin_session(p, &p->stage[i], sid);
     }
+    for (int i = 0; i < STAGES; i++)
+        push_given(&p->stage[i], dns_table);
     push_given(&p->stage[INVITE], address_table);
     push_given(&p->stage[INVITE], sip_table);
     push_given(&p->stage[BYE], sip_table);

@@ -160,6 +160,23 @@ int net_parse(const char *text, struct net_addr *a)
     return parse_numeric(host, port, a) ? 0 : EINVAL;
 }
 
+/* A literal may come in the brackets of its URI. */
+static const char *without_brackets(const char *host, char *room, size_t size)
+{
+    size_t n = strlen(host);
+    if (n < 3 || n - 2 >= size || host[0] != '[' || host[n - 1] != ']')
+        return host;
+    memcpy(room, host + 1, n - 2);
+    room[n - 2] = '\0';
+    return room;
+}
+
+int net_parse_host(const char *host, uint16_t port, struct net_addr *a)
+{
+    char bare[INET6_ADDRSTRLEN];
+    return parse_numeric(without_brackets(host, bare, sizeof bare), port, a) ? 0 : EINVAL;
+}
+
 static int parse_range(const char *text, struct net_bind *b)
 {
     char low[8];
@@ -196,17 +213,6 @@ int net_parse_bind(const char *text, struct net_bind *b)
 }
 
 /* --- Resolving. */
-
-/* A literal may come in the brackets of its URI. */
-static const char *without_brackets(const char *host, char *room, size_t size)
-{
-    size_t n = strlen(host);
-    if (n < 3 || n - 2 >= size || host[0] != '[' || host[n - 1] != ']')
-        return host;
-    memcpy(room, host + 1, n - 2);
-    room[n - 2] = '\0';
-    return room;
-}
 
 static int look_up(const char *host, uint16_t port, const struct addrinfo *hints,
                    struct net_addr *list, size_t room, size_t *count, const char **why)

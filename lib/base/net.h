@@ -27,6 +27,9 @@ bool net_same_host(const struct net_addr *a, const struct net_addr *b); /* v4-ma
 /* A numeric address and port, as net_addr_text writes it. 0 or EINVAL. */
 int net_parse(const char *text, struct net_addr *a);
 
+/* A numeric host, an IPv6 one with or without brackets. Nothing is looked up. 0 or EINVAL. */
+int net_parse_host(const char *host, uint16_t port, struct net_addr *a);
+
 /* ADDR[:PORT[-PORT]]: where to bind. ADDR is numeric or a name; empty or "*" is any. */
 struct net_bind {
     char host[256];

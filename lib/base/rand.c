@@ -1,6 +1,5 @@
 #include "base/rand.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,6 +9,11 @@ void rand_token(char *text, size_t n)
     for (size_t i = 0; i < n; i++)
         text[i] = letters[arc4random_uniform(sizeof letters - 1)];
     text[n] = '\0';
+}
+
+uint32_t rand_up_to(uint32_t limit)
+{
+    return limit == UINT32_MAX ? arc4random() : arc4random_uniform(limit + 1);
 }
 
 void rand_uuid(char text[RAND_UUID_SIZE])

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -28,45 +29,70 @@ static void learn_address(struct msrp_session *s, const struct net_addr *a)
     s->targets[s->n_targets++] = *a;
 }
 
-static void learn_host(struct msrp_session *s, const char *host, uint16_t port)
+static void learn_media(struct msrp_session *s)
 {
-    struct net_addr found[4];
-    size_t n = 0;
-    const char *why;
-    if (net_resolve(host, port, AF_UNSPEC, SOCK_STREAM, found, 4, &n, &why) != 0)
-        err_step("%s: %s", host, why);
-    for (size_t i = 0; i < n; i++)
-        learn_address(s, &found[i]);
+    if (s->media.len != 0)
+        learn_address(s, &s->media);
+}
+
+static void on_addresses(void *arg, const struct dns_reply *r)
+{
+    struct msrp_session *s = arg;
+    s->lookup = NULL;
+    if (r->error != 0) {
+        (void)snprintf(s->dial_error, sizeof(s->dial_error), "addresses of %s: %s", s->name,
+                       r->why);
+        err_step("%s", s->dial_error);
+    }
+    s->name[0] = '\0';
+    for (size_t i = 0; i < r->n; i++)
+        learn_address(s, &r->addr[i]);
+    learn_media(s);
+    if (s->dial_waits)
+        msrp_dial_next(s);
+}
+
+/* By A and AAAA only: the URI of an MSRP endpoint has no SRV records (RFC 4975 6.2). */
+void msrp_dial_look_up(struct msrp_session *s)
+{
+    if (!s->name[0] || s->lookup)
+        return;
+    if (!s->dns)
+        s->dns = dns_new(s->plan.loop, &s->plan.dns);
+    s->lookup = dns_addresses(s->dns, s->name, s->name_port, AF_UNSPEC, on_addresses, s);
+}
+
+static void learn_host(struct msrp_session *s, struct slice host, uint16_t port)
+{
+    struct net_addr a;
+    char *text = slice_dup(host);
+    if (net_parse_host(text, port, &a) == 0)
+        learn_address(s, &a);
+    else if (host.n < sizeof(s->name))
+        (void)snprintf(s->name, sizeof(s->name), "%s", text);
+    s->name_port = port;
+    free(text);
 }
 
 static void learn_hop(struct msrp_session *s)
 {
     struct msrp_uri hop;
-    char host[256];
-    if (msrp_uri_parse(msrp_path_first(slice_of(s->peer_path)), &hop) == 0 && hop.has_port &&
-        hop.host.n < sizeof(host)) {
-        memcpy(host, hop.host.p, hop.host.n);
-        host[hop.host.n] = '\0';
-        learn_host(s, host, hop.port);
-    }
-}
-
-static void learn_media_address(struct msrp_session *s, const char *address)
-{
-    struct net_addr a;
-    if (address && net_parse(address, &a) == 0)
-        learn_address(s, &a);
+    if (msrp_uri_parse(msrp_path_first(slice_of(s->peer_path)), &hop) == 0 && hop.has_port)
+        learn_host(s, hop.host, hop.port);
 }
 
 /* All addresses are learnt, also for telling the peer's host; msrp_dial_next leaves out those that
  * nobody listens on. */
 int msrp_dial_learn(struct msrp_session *s, const struct msrp_answer *answer)
 {
+    if (!answer->address || net_parse(answer->address, &s->media) != 0)
+        s->media.len = 0;
     if (answer->cema)
-        learn_media_address(s, answer->address);
+        learn_media(s);
     learn_hop(s);
-    learn_media_address(s, answer->address);
-    return s->n_targets ? 0 : ENOENT;
+    if (!s->name[0])
+        learn_media(s);
+    return s->n_targets || s->name[0] ? 0 : ENOENT;
 }
 
 void msrp_dial_failed(struct msrp_session *s, const struct net_addr *to, int error)
@@ -117,6 +143,10 @@ static int dial(struct msrp_session *s, const struct net_addr *to)
 void msrp_dial_next(void *session)
 {
     struct msrp_session *s = session;
+    msrp_dial_look_up(s);
+    s->dial_waits = s->lookup != NULL;
+    if (s->dial_waits)
+        return;
     while (!s->bound && !s->done && s->next_target < s->n_targets) {
         const struct net_addr *to = &s->targets[s->next_target++];
         if (!may_be_dialled(net_port(to)))

@@ -44,6 +44,9 @@ static void cancel_waits(struct msrp_session *s)
     loop_cancel(s->plan.loop, &s->accept_timer);
     loop_cancel(s->plan.loop, &s->dial_timer);
     loop_cancel(s->plan.loop, &s->speak_timer);
+    if (s->lookup)
+        dns_forget(s->lookup);
+    s->lookup = NULL;
 }
 
 void msrp_session_free(struct msrp_session *s)
@@ -58,6 +61,7 @@ void msrp_session_free(struct msrp_session *s)
     for (size_t i = 0; i < MSRP_LINKS; i++)
         msrp_link_drop(&s->links[i]);
     msrp_sender_free(s->sender);
+    dns_free(s->dns);
     free(s->own_path);
     free(s->peer_path);
     free(s);

@@ -7,6 +7,7 @@
 #ifndef MSRP_SESSION_H
 #define MSRP_SESSION_H
 
+#include "base/dns.h"
 #include "base/loop.h"
 #include "base/net.h"
 #include "msrp/send.h"
@@ -23,6 +24,7 @@ struct msrp_session_plan {
     int64_t stall_timeout_ms;
     int64_t dial_after_ms;
     int64_t speak_first_ms; /* 0: never */
+    struct dns_config dns;  /* for a host name in the answer's path */
     int file;
     struct msrp_sending sending; /* paths are filled in here */
 };

@@ -48,9 +48,15 @@ struct msrp_session {
     struct net_addr targets[8]; /* what may be dialled, in this order */
     size_t n_targets;
     size_t next_target;
-    unsigned dial_rounds; /* how often all of them were dialled in vain */
-    bool only_dialled;    /* the peer will not connect */
-    char dial_error[160]; /* empty: none */
+    unsigned dial_rounds;     /* how often all of them were dialled in vain */
+    char name[DNS_NAME_SIZE]; /* of the path's host, to be looked up; empty: none */
+    uint16_t name_port;
+    struct dns *dns;
+    struct dns_query *lookup;
+    struct net_addr media; /* of the answer's c= and m=, to be dialled last; len 0: none */
+    bool dial_waits;       /* for the look-up */
+    bool only_dialled;     /* the peer will not connect */
+    char dial_error[512];  /* empty: none */
     struct loop_timer accept_timer;
     struct loop_timer dial_timer;
     struct loop_timer speak_timer;
@@ -90,6 +96,7 @@ extern const struct msrp_conn_ops msrp_link_ops;
 
 /* dial.c: connections that we open. */
 int msrp_dial_learn(struct msrp_session *s, const struct msrp_answer *answer);
+void msrp_dial_look_up(struct msrp_session *s); /* the host name, if there is one */
 void msrp_dial_later(struct msrp_session *s, int64_t ms);
 void msrp_dial_next(void *session);
 void msrp_dial_failed(struct msrp_session *s, const struct net_addr *to, int error);

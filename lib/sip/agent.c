@@ -64,17 +64,20 @@ int agent_emit(struct sip_agent *a, struct line_out *o)
 
 /* --- Failures. */
 
-void failure_set(struct sip_agent *a, int status, int code, const char *reason, const char *why,
-                 const char *text)
+void failure_make(struct failure *f, int status, int code, const char *reason, const char *why,
+                  const char *text)
 {
-    struct failure *f = &a->failure;
-
-    if (f->status != 0)
-        return;
     *f = (struct failure){.status = status, .code = code, .retry_after = -1};
     (void)snprintf(f->reason, sizeof(f->reason), "%s", reason);
     (void)snprintf(f->why, sizeof(f->why), "%s", why);
     (void)snprintf(f->text, sizeof(f->text), "%s", text);
+}
+
+void failure_set(struct sip_agent *a, int status, int code, const char *reason, const char *why,
+                 const char *text)
+{
+    if (a->failure.status == 0)
+        failure_make(&a->failure, status, code, reason, why, text);
 }
 
 void failure_say(struct sip_agent *a)
@@ -138,11 +141,10 @@ int sip_agent_new(struct sip_agent **out, struct loop *loop, const struct sip_co
     a->arg = arg;
     a->min_se = config->min_se / 1000;
     a->offer = BUF_UP_TO(16 * 1024);
-    a->local = (struct local){.config = config};
     a->voice = (struct voice){.local = &a->local, .facts = facts, .emit = agent_emit_f, .arg = a};
-    err = sip_stack_new(&a->local.stack, loop,
-                        (struct sip_timers){config->t1, config->t2, config->t4}, &stack_ops, a);
+    err = local_start(&a->local, loop, config, &stack_ops, a);
     if (err != 0) {
+        dns_free(a->local.dns);
         free(a);
         return err;
     }
@@ -170,6 +172,8 @@ void sip_agent_free(struct sip_agent *a)
     voice_free(&a->voice);
     sip_stack_free(a->local.stack);
     forks_free(a);
+    targets_free(a->targets);
+    dns_free(a->local.dns);
     call_free(&a->call);
     buf_free(&a->offer);
     for (size_t i = 0; i < a->earlies; i++)

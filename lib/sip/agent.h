@@ -8,25 +8,11 @@
 #include "sip/auth.h"
 #include "sip/sip.h"
 #include "sip/stack.h"
+#include "sip/target.h"
 #include "sip/uri.h"
 
 /* check.c */
 int fault_set(struct sip_fault *f, int status, const char *what, const char *why, const char *hint);
-
-/* --- hop.c: from a URI to addresses. */
-
-#define HOPS_MAX 16
-
-struct hops {
-    struct sip_hop v[HOPS_MAX];
-    size_t n;
-};
-
-/* Where a request for `next` may go, in the order to try (RFC 3263 without its DNS records). With
- * `large` and nothing that names a transport, TCP goes first and UDP behind it (RFC 3261 18.1.1).
- * ENOENT with *why, EPROTONOSUPPORT for a transport that is not spoken. */
-int hops_find(const struct uri *next, const struct sip_config *c, bool large, struct hops *out,
-              const char **why);
 
 /* --- local.c: our own addresses. */
 
@@ -35,7 +21,9 @@ int hops_find(const struct uri *next, const struct sip_config *c, bool large, st
 #define GUESTS_MAX   64
 
 struct local {
+    struct loop *loop;
     struct sip_stack *stack;
+    struct dns *dns;
     const struct sip_config *config;
     struct net_addr again; /* the address of a dead owner, to be bound again; len 0: none */
     struct local_end {
@@ -45,6 +33,10 @@ struct local {
     size_t n;
 };
 
+/* Makes the stack and the resolver, which are the caller's to free: the stack first, then dialogs
+ * and targets, the resolver last. 0 or ENOSYS. */
+int local_start(struct local *l, struct loop *loop, const struct sip_config *c,
+                const struct sip_stack_ops *ops, void *arg);
 /* Makes sure that something listens for the answers to a request to `to`. 0 or net_open's errors.
  */
 int local_listen(struct local *l, const struct sip_hop *to, struct net_addr *bound);
@@ -118,6 +110,27 @@ struct osip_message *call_cancel(const struct call *k, const struct sip_config *
 struct osip_message *call_ack(const struct call *k, const struct sip_config *c,
                               const struct osip_message *response);
 
+/* --- sending.c: how requests of a dialog get to its next hop. */
+
+struct sending; /* one that is under way, or that waits for the DNS */
+
+struct way {
+    char *uri;          /* of the next hop; NULL: not known yet */
+    struct sip_hop hop; /* its target that was used last */
+    struct sending *sendings;
+};
+void way_free(struct way *w); /* after the stack was freed: nothing is sent any more */
+
+struct dialog;
+/* Sends a whole message but for its Via to the targets of the dialog's next hop, one after the
+ * other, as far as there is a transport error, no answer, or a 503 (RFC 3263 4.3). The one that the
+ * dialog used last goes first. What the DNS does not know in time goes where the INVITE went. Takes
+ * over the message; NULL is one that could not be made. `ops` hear of the end, from the loop; a 503
+ * then comes without its client. NULL for an ACK, which has no answer. */
+struct sending *sending_new(struct dialog *d, struct local *l, struct osip_message *m,
+                            const struct sip_client_ops *ops, void *arg);
+void sending_forget(struct sending *s); /* `ops` are not called any more */
+
 /* --- dialog.c: RFC 3261 12. */
 
 struct dialog {
@@ -133,6 +146,7 @@ struct dialog {
     struct credentials credentials; /* of the INVITE, for its ACK */
     struct sip_hop hop;             /* where the INVITE went */
     struct net_addr local_addr;
+    struct way way;
 };
 
 /* From the INVITE and a 2xx to it. EBADMSG: its Record-Route cannot be used; there is a dialog all
@@ -151,7 +165,8 @@ void dialog_retarget(struct dialog *d, const struct osip_message *m); /* by its 
 /* A request inside the dialog, with its route and number, and where it goes. NULL with *err. */
 struct osip_message *dialog_request(const struct dialog *d, const struct sip_config *c,
                                     const char *method, int64_t cseq);
-int dialog_hop(const struct dialog *d, const struct sip_config *c, struct sip_hop *to);
+/* The URI of the next hop: the first Route, or the remote target. */
+struct slice dialog_next(const struct dialog *d);
 
 /* --- request.c: requests in a dialog. */
 
@@ -168,13 +183,12 @@ struct voice {
 };
 void voice_free(struct voice *v); /* before the stack is freed; nobody is called any more */
 
-/* Puts the Via on and sends the ACK for a 2xx of number `cseq`. 0, or why it could not be. */
-int dialog_ack(const struct dialog *d, struct local *l, int64_t cseq);
-/* Starts a transaction in the dialog, whose line (emit_cseq) is written. A 401 or 407 that can be
- * met is not reported: the request goes out again with the next number. The dialog has to outlive
- * it. NULL with *err where there is no way; the message is taken over in any case. */
+void dialog_ack(struct dialog *d, struct local *l, int64_t cseq); /* for the 2xx of that number */
+/* Sends a request that dialog_request made, or NULL where it could not, whose line (emit_cseq) is
+ * written. A 401 or 407 that can be met is not reported: the request goes out again with the next
+ * number. `ops` hear of the rest, from the loop. The dialog has to outlive it. */
 struct dialog_client *dialog_send(struct dialog *d, struct voice *v, struct osip_message *m,
-                                  const struct sip_client_ops *ops, void *arg, int *err);
+                                  const struct sip_client_ops *ops, void *arg);
 void dialog_client_forget(struct dialog_client *r); /* `ops` are not called any more */
 
 /* The lines that go before a BYE or CANCEL. */

@@ -52,8 +52,9 @@ struct sip_agent {
     const char *offer_setup; /* static */
     int64_t octets;          /* of the message */
     int64_t min_se;          /* s */
-    struct hops hops;
-    size_t next_hop;
+    struct targets *targets;
+    struct failure setback; /* of the last target, while there may be others */
+    int local_error;        /* why one could not even be tried */
     struct sip_client *invite;
     int too_small;       /* 422s seen */
     unsigned challenges; /* to this INVITE */
@@ -101,6 +102,8 @@ int agent_emit(struct sip_agent *a, struct line_out *o); /* a fact */
 int agent_emit_f(void *arg, struct line_out *o, bool durable);
 const char *agent_sid(const struct sip_agent *a);
 void agent_enter(struct sip_agent *a, enum sip_state state);
+void failure_make(struct failure *f, int status, int code, const char *reason, const char *why,
+                  const char *text);
 /* Sets the failure unless there is one already. */
 void failure_set(struct sip_agent *a, int status, int code, const char *reason, const char *why,
                  const char *text);

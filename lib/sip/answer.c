@@ -37,14 +37,6 @@ static struct fork *fork_new(struct sip_agent *a, const struct osip_message *m,
     return f;
 }
 
-static void acknowledge(struct sip_agent *a, const struct dialog *d, int64_t cseq)
-{
-    int err = dialog_ack(d, &a->local, cseq);
-
-    if (err != 0)
-        err_warn("ACK could not be sent: %s", strerror(err));
-}
-
 /* --- The answer. */
 
 static char *peer_address(const struct sdp_view *v)
@@ -156,7 +148,7 @@ void invite_answered(struct sip_agent *a, const struct osip_message *m, const st
     start_timer(a, m);
     err = dialog_emit(&f->dialog, a->expires, a->refresher ? "uac" : "uas", agent_sid(a),
                       agent_emit_f, a);
-    acknowledge(a, &f->dialog, f->dialog.invite_cseq);
+    dialog_ack(&f->dialog, &a->local, f->dialog.invite_cseq);
     if (err == EMSGSIZE)
         give_up(a, EX_PROTOCOL, sip_status(m), "too-long", "the peer's route set is too long");
     else if (unwanted || err != 0)
@@ -198,13 +190,10 @@ static void end_fork(struct sip_agent *a, struct fork *f)
 {
     static const struct sip_client_ops ops = {on_fork_response, on_fork_failed};
     struct osip_message *m;
-    int err;
 
-    acknowledge(a, &f->dialog, f->dialog.invite_cseq);
+    dialog_ack(&f->dialog, &a->local, f->dialog.invite_cseq);
     m = dialog_request(&f->dialog, a->config, "BYE", ++f->dialog.cseq);
-    f->bye = dialog_send(&f->dialog, &a->voice, m, &ops, f, &err);
-    if (f->bye == NULL)
-        err_warn("BYE of a forked dialog: %s", strerror(err));
+    f->bye = dialog_send(&f->dialog, &a->voice, m, &ops, f);
 }
 
 static bool of_this_call(const struct sip_agent *a, const struct osip_message *m)
@@ -227,7 +216,7 @@ void invite_stray(void *arg, const struct osip_message *m, const struct sip_hop 
         f = f->next;
     if (f != NULL) {
         if (cseq == f->dialog.invite_cseq || (f == a->chosen && cseq == a->reinvite_cseq))
-            acknowledge(a, &f->dialog, cseq);
+            dialog_ack(&f->dialog, &a->local, cseq);
         return;
     }
     if (cseq == a->call.cseq)

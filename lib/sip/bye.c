@@ -54,7 +54,6 @@ void agent_bye(struct sip_agent *a)
     static const struct sip_client_ops ops = {on_bye_response, on_bye_failed};
     struct dialog *d = &a->chosen->dialog;
     struct osip_message *m;
-    int err;
 
     if (a->bye != NULL)
         return;
@@ -64,11 +63,7 @@ void agent_bye(struct sip_agent *a)
     (void)emit_cseq(d->cseq, "BYE", agent_sid(a), agent_emit_f, a);
     (void)emit_bye_sent(d->cseq, "BYE", agent_sid(a), agent_emit_f, a);
     m = dialog_request(d, a->config, "BYE", d->cseq);
-    a->bye = dialog_send(d, &a->voice, m, &ops, a, &err);
-    if (a->bye == NULL) {
-        err_warn("the BYE could not be sent: %s", strerror(err));
-        finish(a, "BYE", 0, "", "unreachable");
-    }
+    a->bye = dialog_send(d, &a->voice, m, &ops, a);
 }
 
 void session_lost(struct sip_agent *a, const char *by, const char *why)
@@ -186,7 +181,9 @@ void sip_agent_end(struct sip_agent *a, const char *why, int64_t limit_ms)
         return;
     if (a->state != SIP_ENDING)
         err_step("ending the session: %s", why);
-    if (a->state == SIP_IDLE) {
+    if (a->state == SIP_IDLE) { /* it may still be waiting for the DNS */
+        targets_free(a->targets);
+        a->targets = NULL;
         failure_cancelled(a, 0, "");
         failure_say(a);
         agent_enter(a, SIP_ENDED);
@@ -194,7 +191,10 @@ void sip_agent_end(struct sip_agent *a, const char *why, int64_t limit_ms)
     }
     if (limit_ms > 0)
         agent_limit(a, limit_ms);
-    if (a->state == SIP_CALLING) {
+    if (a->state == SIP_CALLING && a->invite == NULL) { /* between two targets */
+        agent_enter(a, SIP_ENDING);
+        cancel_done(a, 0, "");
+    } else if (a->state == SIP_CALLING) {
         agent_enter(a, SIP_ENDING);
         agent_cancel(a);
     } else if (a->state == SIP_TALKING) {

@@ -154,6 +154,9 @@ static int check_rest(const struct sip_config *c, struct sip_fault *f)
                          "is missing", "give both or none");
     if (c->sip_bind != NULL && net_parse_bind(c->sip_bind, &bind) != 0)
         return fault_set(f, EX_USAGE, "--sip-bind", "not an address", "ADDR[:PORT[-PORT]]");
+    if (c->dns_server != NULL && dns_servers_check(c->dns_server) != 0)
+        return fault_set(f, EX_USAGE, "--dns-server", "not a list of addresses",
+                         "ADDR[:PORT][,ADDR[:PORT]]...");
     if (c->session_expires < SESSION_EXPIRES_LEAST_MS)
         return fault_set(f, EX_USAGE, "--session-expires", "less than 90 seconds", NULL);
     if (c->min_se != 0 && c->min_se < SESSION_EXPIRES_LEAST_MS)

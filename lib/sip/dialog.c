@@ -97,6 +97,7 @@ void dialog_free(struct dialog *d)
     free(d->contact);
     routes_free(&d->route);
     credentials_free(&d->credentials);
+    way_free(&d->way);
     *d = (struct dialog){.cseq = 0};
 }
 
@@ -258,37 +259,7 @@ struct osip_message *dialog_request(const struct dialog *d, const struct sip_con
     return m;
 }
 
-/* Without a transport in the URI the peer that answered the INVITE is spoken to as the INVITE was:
- * many who were called over TCP name no transport in their Contact. */
-static bool same_place(const struct sip_hop *a, const struct sip_hop *b)
+struct slice dialog_next(const struct dialog *d)
 {
-    return net_same_host(&a->addr, &b->addr) && net_port(&a->addr) == net_port(&b->addr);
-}
-
-int dialog_hop(const struct dialog *d, const struct sip_config *c, struct sip_hop *to)
-{
-    struct slice next =
-        d->route.n > 0 ? uri_of_name_addr(slice_of(d->route.v[0])) : slice_of(d->target);
-    struct hops hops;
-    struct uri u;
-    const char *why;
-    int err = uri_parse(next, &u, NULL);
-
-    if (err == 0)
-        err = hops_find(&u, c, false, &hops, &why);
-    if (err != 0) { /* what cannot be resolved goes where the INVITE went */
-        *to = d->hop;
-        return d->hop.addr.len != 0 ? 0 : err;
-    }
-    *to = hops.v[0];
-    for (size_t i = 0; i < hops.n; i++)
-        if (same_place(&hops.v[i], &d->hop)) {
-            *to = hops.v[i];
-            if (uri_param(&u, "transport").n == 0)
-                to->transport = d->hop.transport;
-            break;
-        }
-    if (same_place(to, &d->hop) && to->transport == d->hop.transport)
-        to->connection = d->hop.connection;
-    return 0;
+    return d->route.n > 0 ? uri_of_name_addr(slice_of(d->route.v[0])) : slice_of(d->target);
 }

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LARGE         1300 /* RFC 3261 18.1.1 */
 #define TOO_SMALL_MAX 3
 
 /* --- What is said. */
@@ -53,6 +52,7 @@ static void make_call(struct sip_agent *a)
 
     rand_token(token, 32);
     k->call_id = mem_dup(token);
+    k->cseq = 1;
     rand_token(token, 16);
     k->from_tag = mem_dup(token);
     k->from = name_addr(a->config->from);
@@ -82,19 +82,10 @@ static bool is_large(struct sip_agent *a)
     if (sip_via_add(m, SIP_TCP, longest, branch) == 0 && osip_message_to_str(m, &text, &n) == 0)
         osip_free(text);
     osip_message_free(m);
-    return n > LARGE;
+    return n > SIP_LARGE;
 }
 
 /* --- Where it goes. */
-
-static int find_hops(struct sip_agent *a, const char **why)
-{
-    const char *next = a->config->proxy.n > 0 ? a->config->proxy.v[0] : a->config->to;
-    struct uri u;
-    int err = uri_parse(slice_of(next), &u, why);
-
-    return err != 0 ? err : hops_find(&u, a->config, is_large(a), &a->hops, why);
-}
 
 static void local_fault(struct sip_agent *a, int err)
 {
@@ -115,19 +106,17 @@ static void local_fault(struct sip_agent *a, int err)
 
 static const struct sip_client_ops invite_ops;
 
-/* Everything another process needs to cancel it is in the journal before the INVITE leaves. */
-static void send_to(struct sip_agent *a, const struct sip_hop *hop)
+/* Everything another process needs to cancel it is in the journal before the INVITE leaves. 0, or
+ * why we have no address for this target; other faults have ended the call. */
+static int send_to(struct sip_agent *a, const struct sip_hop *hop)
 {
     struct call *k = &a->call;
     struct osip_message *m;
     int err = local_listen(&a->local, hop, &k->local);
 
-    if (err != 0) {
-        local_fault(a, err);
-        return;
-    }
+    if (err != 0)
+        return err;
     k->hop = *hop;
-    k->cseq++;
     free(k->via);
     free(k->contact);
     k->via = local_sent_by(&a->local, hop);
@@ -136,7 +125,7 @@ static void send_to(struct sip_agent *a, const struct sip_hop *hop)
     if (m == NULL || sip_via_add(m, hop->transport, k->via, k->branch) != 0) {
         osip_message_free(m);
         agent_fail(a, EX_SOFTWARE, 0, "", "build", "the INVITE could not be built");
-        return;
+        return 0;
     }
     headers_apply(m, a->config);
     auth_add(a->voice.auth, m);
@@ -146,25 +135,63 @@ static void send_to(struct sip_agent *a, const struct sip_hop *hop)
         osip_message_free(m);
         agent_fail(a, err == EMSGSIZE ? EX_USAGE : EX_IOERR, 0, "", "journal",
                    err == EMSGSIZE ? "an address is too long" : "the journal cannot be written");
-        return;
+        return 0;
     }
     a->provisional = false;
     a->invite = sip_request(a->local.stack, m, hop, &invite_ops, a);
     if (a->state == SIP_IDLE)
         agent_enter(a, SIP_CALLING);
+    return 0;
 }
 
-static bool send_to_next(struct sip_agent *a)
+/* What the last target did is the verdict, but a 503 that told when to come again counts more than
+ * silence elsewhere. */
+static void set_back(struct sip_agent *a, const struct failure *f)
+{
+    if (f->code != 0 || a->setback.code == 0)
+        a->setback = *f;
+}
+
+static void out_of_targets(struct sip_agent *a, int err)
+{
+    if (a->setback.status != 0) {
+        a->failure = a->setback;
+        failure_say(a);
+        agent_enter(a, SIP_ENDED);
+    } else if (a->local_error != 0) {
+        local_fault(a, a->local_error);
+    } else {
+        int status = err == ELIBACC ? EX_CONFIG : err == EPROTONOSUPPORT ? EX_USAGE : EX_TEMPFAIL;
+        agent_fail(a, status, 0, "", "unresolved", targets_why(a->targets));
+    }
+}
+
+/* The same request, and so the same number, on a new branch (RFC 3263 4.3). */
+static void try_next(struct sip_agent *a)
 {
     char text[NET_TEXT_SIZE];
+    struct sip_hop hop;
+    int err;
 
-    if (a->next_hop >= a->hops.n || a->state == SIP_ENDING)
-        return false;
-    net_addr_text(text, &a->hops.v[a->next_hop].addr);
-    err_step("INVITE to %s by %s", text, sip_via_name(a->hops.v[a->next_hop].transport));
     a->challenges = 0;
-    send_to(a, &a->hops.v[a->next_hop++]);
-    return true;
+    while ((err = targets_next(a->targets, &hop)) == 0) {
+        net_addr_text(text, &hop.addr);
+        err_step("INVITE to %s by %s", text, sip_via_name(hop.transport));
+        a->local_error = send_to(a, &hop);
+        if (a->local_error == 0)
+            return;
+        err_step("%s: %s", text, strerror(a->local_error));
+    }
+    if (err != EINPROGRESS)
+        out_of_targets(a, err);
+}
+
+static void on_ready(void *arg)
+{
+    struct sip_agent *a = arg;
+
+    if (a->state == SIP_IDLE || (a->state == SIP_CALLING && a->invite == NULL))
+        try_next(a);
 }
 
 /* --- Nobody answers. */
@@ -174,7 +201,7 @@ static void on_answer_timeout(void *arg)
     struct sip_agent *a = arg;
     char text[64];
 
-    if (a->state != SIP_CALLING)
+    if (a->state != SIP_IDLE && a->state != SIP_CALLING)
         return;
     (void)snprintf(text, sizeof(text), "no answer within %lld s",
                    (long long)(a->config->answer_timeout / 1000));
@@ -185,6 +212,7 @@ static void on_answer_timeout(void *arg)
 static void on_failed(void *arg, struct sip_client *c, int error)
 {
     struct sip_agent *a = arg;
+    struct failure f;
     char where[NET_TEXT_SIZE], text[160];
 
     (void)c;
@@ -193,10 +221,13 @@ static void on_failed(void *arg, struct sip_client *c, int error)
     (void)snprintf(text, sizeof(text), "%s by %s: %s", where, sip_via_name(a->call.hop.transport),
                    error == ETIMEDOUT ? "no answer" : strerror(error));
     err_step("%s", text);
-    if (a->state == SIP_ENDING)
+    if (a->state == SIP_ENDING) {
         cancel_done(a, 0, "");
-    else if (!send_to_next(a))
-        agent_fail(a, EX_TEMPFAIL, 0, "", error == ETIMEDOUT ? "timeout" : "unreachable", text);
+        return;
+    }
+    failure_make(&f, EX_TEMPFAIL, 0, "", error == ETIMEDOUT ? "timeout" : "unreachable", text);
+    set_back(a, &f);
+    try_next(a);
 }
 
 /* --- Responses. */
@@ -231,6 +262,15 @@ static void progressed(struct sip_agent *a, const struct osip_message *m)
     (void)agent_emit(a, &o); /* a tag too long for a line is only not remembered */
 }
 
+/* To the same server, as the next request of the call. */
+static bool send_again(struct sip_agent *a)
+{
+    struct sip_hop hop = a->call.hop;
+
+    a->call.cseq++;
+    return send_to(a, &hop) == 0;
+}
+
 /* 422: the same call again with the interval that the peer wants (RFC 4028 7.4). */
 static bool try_longer(struct sip_agent *a, const struct osip_message *m)
 {
@@ -240,8 +280,7 @@ static bool try_longer(struct sip_agent *a, const struct osip_message *m)
         ++a->too_small > TOO_SMALL_MAX)
         return false;
     a->min_se = wanted;
-    send_to(a, &a->call.hop);
-    return true;
+    return send_again(a);
 }
 
 /* 401 and 407: the same call again, with credentials (RFC 3261 22.2). */
@@ -252,10 +291,8 @@ static bool try_credentials(struct sip_agent *a, struct sip_client *c, const str
 
     if ((code != 401 && code != 407) || a->state == SIP_ENDING)
         return false;
-    if (auth_challenged(a->voice.auth, sip_client_message(c), m, &a->challenges, &f)) {
-        send_to(a, &a->call.hop);
-        return true;
-    }
+    if (auth_challenged(a->voice.auth, sip_client_message(c), m, &a->challenges, &f))
+        return send_again(a);
     refusal_set(a, m, &f);
     return false;
 }
@@ -264,13 +301,19 @@ static void refused(struct sip_agent *a, struct sip_client *c, const struct osip
 {
     int code = sip_status(m);
 
-    if (try_longer(a, m) || try_credentials(a, c, m) || (code == 503 && send_to_next(a)))
+    if (try_longer(a, m) || try_credentials(a, c, m))
         return;
     if (a->state == SIP_ENDING) {
         cancel_done(a, code, reason_of(m));
         return;
     }
     refusal_set(a, m, NULL);
+    if (code == 503) { /* another server may be in order */
+        a->setback = a->failure;
+        a->failure = (struct failure){.status = 0};
+        try_next(a);
+        return;
+    }
     failure_say(a);
     agent_enter(a, SIP_ENDED);
 }
@@ -297,11 +340,12 @@ static const struct sip_client_ops invite_ops = {on_response, on_failed};
 
 void sip_agent_invite(struct sip_agent *a)
 {
+    const char *next = a->config->proxy.n > 0 ? a->config->proxy.v[0] : a->config->to;
     const char *why = "";
     struct sip_fault f;
-    int err;
+    struct uri u;
 
-    if (a->state != SIP_IDLE || a->invite != NULL)
+    if (a->state != SIP_IDLE || a->targets != NULL)
         return;
     if (auth_new(&a->voice.auth, a->config, &f) != 0) {
         sip_agent_refuse(a, &f, "credentials");
@@ -312,12 +356,12 @@ void sip_agent_invite(struct sip_agent *a)
         return;
     }
     make_call(a);
-    err = find_hops(a, &why);
-    if (err != 0) {
-        agent_fail(a, err == ENOENT ? EX_TEMPFAIL : EX_USAGE, 0, "", "unresolved", why);
+    if (uri_parse(slice_of(next), &u, &why) != 0) {
+        agent_fail(a, EX_USAGE, 0, "", "unresolved", why);
         return;
     }
+    a->targets = targets_new(a->local.dns, &u, a->config, is_large(a), on_ready, a);
     loop_at(a->loop, &a->answer_timer, clock_ms() + a->config->answer_timeout, on_answer_timeout,
             a);
-    (void)send_to_next(a);
+    try_next(a);
 }

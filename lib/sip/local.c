@@ -8,6 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
+int local_start(struct local *l, struct loop *loop, const struct sip_config *c,
+                const struct sip_stack_ops *ops, void *arg)
+{
+    struct dns_config dns = {.servers = c->dns_server, .timeout_ms = c->dns_timeout};
+
+    *l = (struct local){.loop = loop, .config = c};
+    l->dns = dns_new(loop, &dns);
+    return sip_stack_new(&l->stack, loop, (struct sip_timers){c->t1, c->t2, c->t4}, ops, arg);
+}
+
 static const struct local_end *end_for(const struct local *l, const struct sip_hop *to)
 {
     for (size_t i = 0; i < l->n; i++)

@@ -99,9 +99,7 @@ static void confirmed(struct sip_agent *a, const struct osip_message *m)
     dialog_retarget(d, m);
     if (strcmp(a->refresh_method, "INVITE") == 0) {
         a->reinvite_cseq = cseq_of(m); /* it may have been challenged */
-        int err = dialog_ack(d, &a->local, a->reinvite_cseq);
-        if (err != 0)
-            err_warn("ACK could not be sent: %s", strerror(err));
+        dialog_ack(d, &a->local, a->reinvite_cseq);
     }
     if (expires > 0) {
         session_timer_start(a, expires, strcmp(refresher, "uas") != 0);
@@ -210,7 +208,6 @@ static void on_refresh_due(void *arg)
     struct sip_agent *a = arg;
     struct dialog *d = &a->chosen->dialog;
     struct osip_message *m;
-    int err = 0;
 
     if (a->state != SIP_TALKING || a->refresh != NULL)
         return;
@@ -226,7 +223,5 @@ static void on_refresh_due(void *arg)
     m = dialog_request(d, a->config, a->refresh_method, d->cseq);
     if (m != NULL && add_headers(a, m) != 0)
         err_step("a header of the refresh was refused");
-    a->refresh = dialog_send(d, &a->voice, m, &ops, a, &err);
-    if (a->refresh == NULL)
-        again_in(a, RETRY_MIN_MS);
+    a->refresh = dialog_send(d, &a->voice, m, &ops, a);
 }

@@ -16,7 +16,7 @@ struct dialog_client {
     struct dialog *dialog;
     const struct sip_client_ops *ops;
     void *arg;
-    struct sip_client *client;
+    struct sending *sending;
     unsigned tries; /* challenges so far */
 };
 
@@ -32,7 +32,7 @@ static void end(struct dialog_client *r)
 
 void dialog_client_forget(struct dialog_client *r)
 {
-    sip_client_forget(r->client);
+    sending_forget(r->sending);
     end(r);
 }
 
@@ -46,75 +46,40 @@ void voice_free(struct voice *v)
 
 /* --- Out. */
 
-static int add_via(const struct dialog *d, struct local *l, struct osip_message *m,
-                   struct sip_hop *to)
-{
-    char branch[64];
-    struct net_addr bound;
-    int err = dialog_hop(d, l->config, to);
-    char *sent_by;
-
-    if (err == 0)
-        err = local_listen(l, to, &bound);
-    if (err != 0)
-        return err;
-    sent_by = local_sent_by(l, to);
-    err = sip_via_add(m, to->transport, sent_by, branch);
-    free(sent_by);
-    headers_apply(m, l->config);
-    return err;
-}
-
-int dialog_ack(const struct dialog *d, struct local *l, int64_t cseq)
+void dialog_ack(struct dialog *d, struct local *l, int64_t cseq)
 {
     struct osip_message *m = dialog_request(d, l->config, "ACK", cseq);
-    struct sip_hop to;
-    int err = m != NULL ? add_via(d, l, m, &to) : EBADMSG;
 
-    if (err == 0) {
+    if (m != NULL) {
+        headers_apply(m, l->config);
         credentials_add(&d->credentials, m);
-        return sip_send(l->stack, m, &to);
     }
-    osip_message_free(m);
-    return err;
+    (void)sending_new(d, l, m, NULL, NULL);
 }
 
 static const struct sip_client_ops client_ops;
 
-/* Takes over the message. */
-static int send_now(struct dialog_client *r, struct osip_message *m)
+static void send_now(struct dialog_client *r, struct osip_message *m)
 {
-    struct local *l = r->voice->local;
-    struct sip_hop to;
-    int err = add_via(r->dialog, l, m, &to);
-
-    if (err != 0) {
-        osip_message_free(m);
-        return err;
+    if (m != NULL) {
+        auth_add(r->voice->auth, m);
+        if (strcmp(sip_method(m), "INVITE") == 0)
+            credentials_take(&r->dialog->credentials, m);
     }
-    auth_add(r->voice->auth, m);
-    if (strcmp(sip_method(m), "INVITE") == 0)
-        credentials_take(&r->dialog->credentials, m);
-    r->client = sip_request(l->stack, m, &to, &client_ops, r);
-    return 0;
+    r->sending = sending_new(r->dialog, r->voice->local, m, &client_ops, r);
 }
 
 struct dialog_client *dialog_send(struct dialog *d, struct voice *v, struct osip_message *m,
-                                  const struct sip_client_ops *ops, void *arg, int *err)
+                                  const struct sip_client_ops *ops, void *arg)
 {
-    struct dialog_client *r;
+    struct dialog_client *r = mem_new(sizeof(*r));
 
-    *err = EBADMSG;
-    if (m == NULL)
-        return NULL;
-    r = mem_new(sizeof(*r));
     *r = (struct dialog_client){v, v->clients, d, ops, arg, NULL, 0};
     v->clients = r;
-    *err = send_now(r, m);
-    if (*err == 0)
-        return r;
-    end(r);
-    return NULL;
+    if (m != NULL)
+        headers_apply(m, v->local->config);
+    send_now(r, m);
+    return r;
 }
 
 /* --- Again. */
@@ -148,24 +113,32 @@ static bool send_again(struct dialog_client *r, const struct osip_message *reque
         return false;
     /* It leaves also where its line cannot be written, as the first one did. */
     (void)emit_cseq(r->dialog->cseq, sip_method(again), journal_sid(v->facts), v->emit, v->arg);
-    return send_now(r, again) == 0;
+    send_now(r, again);
+    return true;
+}
+
+/* Is it on its way again? */
+static bool met(struct dialog_client *r, struct sip_client *c, const struct osip_message *m)
+{
+    const struct osip_message *request = sip_client_message(c);
+    struct sip_fault f;
+
+    if (auth_challenged(r->voice->auth, request, m, &r->tries, &f) && send_again(r, request))
+        return true;
+    err_warn("the %s was answered %d: \"%s\" %s", sip_method(m), sip_status(m), f.what, f.why);
+    return false;
 }
 
 static void on_response(void *arg, struct sip_client *c, const struct osip_message *m,
                         const struct sip_hop *from)
 {
     struct dialog_client *r = arg, old = *r;
-    const struct osip_message *request = sip_client_message(c);
     int code = sip_status(m);
-    struct sip_fault f;
 
     if (code >= 200)
         auth_note(r->voice->auth, m);
-    if (code == 401 || code == 407) {
-        if (auth_challenged(r->voice->auth, request, m, &r->tries, &f) && send_again(r, request))
-            return;
-        err_warn("the %s was answered %d: \"%s\" %s", sip_method(request), code, f.what, f.why);
-    }
+    if ((code == 401 || code == 407) && met(r, c, m))
+        return;
     if (code >= 200)
         end(r);
     old.ops->response(old.arg, c, m, from);

@@ -15,12 +15,14 @@
 /* What the SIP options say; the C names are the options' names. All text is borrowed and has to
  * outlive the agent. NULL, 0 or an empty list: not given, the default stands beside it. */
 struct sip_config {
-    const char *from;      /* the authenticated originator's CPM Address: sip:, sips:, tel: */
-    const char *to;        /* the recipient's CPM Address, the Request-URI */
-    struct opt_list proxy; /* Routes into the SIP/IP core; the first is the next hop */
-    const char *transport; /* udp, tcp, tls; NULL: the URI's, else TCP for a large INVITE with UDP
-                              behind it (RFC 3261 18.1.1) */
-    const char *sip_bind;  /* ADDR[:PORT[-PORT]] */
+    const char *from;       /* the authenticated originator's CPM Address: sip:, sips:, tel: */
+    const char *to;         /* the recipient's CPM Address, the Request-URI */
+    struct opt_list proxy;  /* Routes into the SIP/IP core; the first is the next hop */
+    const char *transport;  /* udp, tcp, tls; NULL: the URI's, else TCP for a large INVITE with UDP
+                               behind it (RFC 3261 18.1.1) */
+    const char *dns_server; /* ADDR[:PORT][,…]; NULL: the system's */
+    int64_t dns_timeout;    /* ms for one look-up; DNS_TIMEOUT_MS */
+    const char *sip_bind;   /* ADDR[:PORT[-PORT]] */
     const char *sip_advertise; /* the host for Via and Contact */
     const char *auth_user;
     const char *auth_password_file;
@@ -48,11 +50,12 @@ struct sip_config {
 #define SIP_SESSION_EXPIRES_MS 1800000
 #define SIP_ANSWER_TIMEOUT_MS  180000
 #define SIP_LINGER_MS          2000
+#define SIP_DNS_TIMEOUT_MS     10000
 #define SIP_CONFIG_DEFAULT                                                                         \
     {                                                                                              \
         .session_expires = SIP_SESSION_EXPIRES_MS, .icsi = SIP_ICSI, .user_agent = SIP_USER_AGENT, \
-        .answer_timeout = SIP_ANSWER_TIMEOUT_MS, .linger = SIP_LINGER_MS, .t1 = 500, .t2 = 4000,   \
-        .t4 = 5000                                                                                 \
+        .answer_timeout = SIP_ANSWER_TIMEOUT_MS, .linger = SIP_LINGER_MS,                          \
+        .dns_timeout = SIP_DNS_TIMEOUT_MS, .t1 = 500, .t2 = 4000, .t4 = 5000                       \
     }
 
 /* Why something cannot go on: an exit status and the texts for the one error line. */

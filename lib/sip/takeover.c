@@ -85,23 +85,18 @@ static void on_bye_failed(void *arg, struct sip_client *c, int error)
 }
 
 /* ACK (whether or not the dead owner sent it) and BYE. */
-static int end_dialog(struct sip_takeover *t)
+static void end_dialog(struct sip_takeover *t)
 {
     static const struct sip_client_ops ops = {on_bye_response, on_bye_failed};
     const char *sid = journal_sid(t->facts);
     struct dialog *d = &t->dialog;
-    struct osip_message *m;
-    int err = dialog_ack(d, &t->local, d->invite_cseq);
 
-    if (err != 0)
-        err_step("ACK: %s", strerror(err));
+    dialog_ack(d, &t->local, d->invite_cseq);
     d->cseq++;
     /* The BYE is owed also where its lines cannot be written. */
     (void)emit_cseq(d->cseq, "BYE", sid, t->ops->emit, t->arg);
     (void)emit_bye_sent(d->cseq, "BYE", sid, t->ops->emit, t->arg);
-    m = dialog_request(d, t->config, "BYE", d->cseq);
-    t->bye = dialog_send(d, &t->voice, m, &ops, t, &err);
-    return t->bye != NULL ? 0 : err;
+    t->bye = dialog_send(d, &t->voice, dialog_request(d, t->config, "BYE", d->cseq), &ops, t);
 }
 
 /* --- CANCEL. */
@@ -159,8 +154,7 @@ static void crossed(struct sip_takeover *t, const struct osip_message *m)
         err_step("the Record-Route of the 200 cannot be used");
     t->confirmed = true;
     (void)dialog_emit(&t->dialog, 0, "", journal_sid(t->facts), t->ops->emit, t->arg);
-    if (end_dialog(t) != 0)
-        finish(t, 408, "", "unreachable");
+    end_dialog(t);
 }
 
 static void refused(struct sip_takeover *t, const struct osip_message *m)
@@ -189,9 +183,8 @@ static void on_stray(void *arg, const struct osip_message *m, const struct sip_h
         crossed(t, m);
     else if (!t->confirmed)
         refused(t, m);
-    else if (code < 300 && dialog_matches(&t->dialog, m) &&
-             dialog_ack(&t->dialog, &t->local, t->dialog.invite_cseq) != 0)
-        err_step("ACK could not be sent");
+    else if (code < 300 && dialog_matches(&t->dialog, m))
+        dialog_ack(&t->dialog, &t->local, t->dialog.invite_cseq);
 }
 
 /* The peer's own BYE may come before ours is there: it is answered, and the session is over. */
@@ -251,18 +244,18 @@ int sip_takeover_start(struct sip_takeover **out, struct loop *loop,
     t = mem_new(sizeof(*t));
     *t = (struct sip_takeover){
         .loop = loop, .config = config, .facts = facts, .ops = ops, .arg = arg};
-    t->local.config = config;
     t->voice = (struct voice){.local = &t->local, .facts = facts, .emit = ops->emit, .arg = arg};
     if (auth_new(&t->voice.auth, config, &f) != 0) /* the BYE may do without */
         err_line(f.what, f.why, f.hint);
-    err = sip_stack_new(&t->local.stack, loop,
-                        (struct sip_timers){config->t1, config->t2, config->t4}, &stack_ops, t);
+    err = local_start(&t->local, loop, config, &stack_ops, t);
     if (err == 0) {
         sip_stack_limit(t->local.stack, REQUESTS_MAX, GUESTS_MAX);
         err = read_facts(t);
     }
-    if (err == 0)
-        err = t->confirmed ? end_dialog(t) : cancel(t);
+    if (err == 0 && t->confirmed)
+        end_dialog(t);
+    else if (err == 0)
+        err = cancel(t);
     if (err != 0) {
         sip_takeover_free(t);
         return err;
@@ -281,5 +274,6 @@ void sip_takeover_free(struct sip_takeover *t)
     sip_stack_free(t->local.stack);
     call_free(&t->call);
     dialog_free(&t->dialog);
+    dns_free(t->local.dns);
     free(t);
 }

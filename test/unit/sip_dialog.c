@@ -256,25 +256,6 @@ static int emit(void *arg, struct line_out *o, bool durable)
     return journal_append(facts, o, durable, NULL);
 }
 
-static void test_hop(void)
-{
-    struct sip_config c = config();
-    int err;
-    struct sip_hop to;
-    struct dialog d = dialog("Contact: <sip:b@192.0.2.9:5070>", &err);
-
-    tap_is_int(dialog_hop(&d, &c, &to), 0, "a hop");
-    tap_is_int(to.transport, SIP_TCP, "the peer that was called over TCP is spoken to over TCP");
-    dialog_free(&d);
-    d = dialog("Contact: <sip:b@192.0.2.9:5070;transport=udp>", &err);
-    tap_ok(dialog_hop(&d, &c, &to) == 0 && to.transport == SIP_UDP, "unless its Contact says so");
-    dialog_free(&d);
-    d = dialog("Contact: <sip:b@192.0.2.8:5070>", &err);
-    tap_ok(dialog_hop(&d, &c, &to) == 0 && to.transport == SIP_UDP, "another place: UDP");
-    tap_is_int(net_port(&to.addr), 5070, "its port");
-    dialog_free(&d);
-}
-
 static void test_journal(void)
 {
     struct call k = call(), again;
@@ -322,7 +303,6 @@ int main(void)
     test_same_branch();
     test_routes();
     test_odd_responses();
-    test_hop();
     test_journal();
     journal_close(facts);
     (void)unlink(path);
