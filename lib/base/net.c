@@ -283,17 +283,24 @@ static int bind_to(int fd, int socktype, const struct net_addr *a, bool reuse)
     return err ? err : allow_reuse(fd, socktype);
 }
 
-static int prepare(int fd, int socktype, const struct net_addr *a, bool reuse)
+/* How a bound socket is opened. */
+struct opening {
+    int socktype;
+    bool listens;
+    bool reuse;
+};
+
+static int prepare(int fd, const struct opening *o, const struct net_addr *a)
 {
     int err = 0;
     if (a->ss.ss_family == AF_INET6)
         err = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    if (!err && socktype == SOCK_DGRAM &&
+    if (!err && o->socktype == SOCK_DGRAM &&
         set_flag(fd, SOL_SOCKET, SO_RCVBUFFORCE, UDP_RECEIVE_BUFFER) != 0)
         err = set_flag(fd, SOL_SOCKET, SO_RCVBUF, UDP_RECEIVE_BUFFER);
     if (!err)
-        err = bind_to(fd, socktype, a, reuse);
-    if (!err && socktype == SOCK_STREAM && listen(fd, LISTEN_BACKLOG) < 0)
+        err = bind_to(fd, o->socktype, a, o->reuse);
+    if (!err && o->listens && listen(fd, LISTEN_BACKLOG) < 0)
         err = errno;
     return err;
 }
@@ -311,13 +318,14 @@ static int new_socket(int family, int socktype, int *fd)
     return *fd < 0 ? errno : 0;
 }
 
-int net_open_at(int socktype, const struct net_addr *a, bool reuse, int *fd, struct net_addr *bound)
+static int open_at(const struct opening *o, const struct net_addr *a, int *fd,
+                   struct net_addr *bound)
 {
     int s;
-    int err = new_socket(a->ss.ss_family, socktype, &s);
+    int err = new_socket(a->ss.ss_family, o->socktype, &s);
     if (err)
         return err;
-    err = prepare(s, socktype, a, reuse);
+    err = prepare(s, o, a);
     if (!err)
         err = net_local(s, bound);
     if (err) {
@@ -328,36 +336,55 @@ int net_open_at(int socktype, const struct net_addr *a, bool reuse, int *fd, str
     return 0;
 }
 
-static int open_in_range(int socktype, struct net_addr *a, const struct net_bind *b, bool reuse,
+static int open_in_range(const struct opening *o, struct net_addr *a, const struct net_bind *b,
                          int *fd, struct net_addr *bound)
 {
     int err = EADDRINUSE;
     for (unsigned port = b->port_low; port <= b->port_high && err == EADDRINUSE; port++) {
         net_set_port(a, (uint16_t)port);
-        err = net_open_at(socktype, a, reuse, fd, bound);
+        err = open_at(o, a, fd, bound);
     }
     return err;
 }
 
-int net_open(int socktype, const struct net_bind *b, int family, bool reuse, int *fd,
-             struct net_addr *bound)
+static int open_bound(const struct opening *o, const struct net_bind *b, int family, int *fd,
+                      struct net_addr *bound)
 {
     struct net_addr list[8];
     size_t count = 0;
     const char *why;
     int err;
     if (b->host[0]) {
-        err = net_resolve(b->host, 0, family, socktype, list, 8, &count, &why);
+        err = net_resolve(b->host, 0, family, o->socktype, list, 8, &count, &why);
     } else {
         count = parse_numeric(family == AF_INET6 ? "::" : "0.0.0.0", 0, &list[0]) ? 1 : 0;
         err = 0;
     }
     for (size_t i = 0; i < count; i++) {
-        err = open_in_range(socktype, &list[i], b, reuse, fd, bound);
+        err = open_in_range(o, &list[i], b, fd, bound);
         if (err != EADDRNOTAVAIL && err != EAFNOSUPPORT)
             break;
     }
     return err;
+}
+
+int net_open_at(int socktype, const struct net_addr *a, bool reuse, int *fd, struct net_addr *bound)
+{
+    struct opening o = {socktype, socktype == SOCK_STREAM, reuse};
+    return open_at(&o, a, fd, bound);
+}
+
+int net_open(int socktype, const struct net_bind *b, int family, bool reuse, int *fd,
+             struct net_addr *bound)
+{
+    struct opening o = {socktype, socktype == SOCK_STREAM, reuse};
+    return open_bound(&o, b, family, fd, bound);
+}
+
+int net_reserve(const struct net_bind *b, int family, int *fd, struct net_addr *bound)
+{
+    struct opening o = {SOCK_STREAM, false, true};
+    return open_bound(&o, b, family, fd, bound);
 }
 
 /* --- Connections. */
@@ -386,19 +413,33 @@ int net_accept(int listener, int *fd, struct net_addr *peer)
     return 0;
 }
 
-int net_connect(const struct net_addr *to, int *fd)
+static int connect_by(const struct net_addr *from, const struct net_addr *to, int *fd)
 {
     int s;
     int err = new_socket(to->ss.ss_family, SOCK_STREAM, &s);
     if (err)
         return err;
-    if (connect(s, (const struct sockaddr *)&to->ss, to->len) < 0 && errno != EINPROGRESS) {
+    if (from)
+        err = bind_to(s, SOCK_STREAM, from, true);
+    if (!err && connect(s, (const struct sockaddr *)&to->ss, to->len) < 0 && errno != EINPROGRESS)
         err = errno;
+    if (err) {
         (void)close(s);
         return err;
     }
     *fd = s;
     return 0;
+}
+
+int net_connect(const struct net_addr *to, int *fd)
+{
+    return connect_by(NULL, to, fd);
+}
+
+int net_connect_from(const struct net_addr *from, const struct net_addr *to, int *fd)
+{
+    int err = connect_by(from, to, fd);
+    return err == EADDRINUSE || err == EADDRNOTAVAIL ? connect_by(NULL, to, fd) : err;
 }
 
 int net_connected(int fd)

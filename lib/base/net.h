@@ -53,11 +53,16 @@ int net_open(int socktype, const struct net_bind *b, int family, bool reuse, int
 int net_open_at(int socktype, const struct net_addr *a, bool reuse, int *fd,
                 struct net_addr *bound);
 
+/* As net_open for a stream, but nobody listens: the port is ours, for net_connect_from. */
+int net_reserve(const struct net_bind *b, int family, int *fd, struct net_addr *bound);
+
 int net_accept(int listener, int *fd, struct net_addr *peer); /* EAGAIN when there is none */
 
 /* Starts a TCP connection: wait for EPOLLOUT, then net_connected gives 0 or why it failed. */
 int net_connect(const struct net_addr *to, int *fd);
 int net_connected(int fd);
+/* The same from that address, where the kernel still allows it; else from any. */
+int net_connect_from(const struct net_addr *from, const struct net_addr *to, int *fd);
 
 /* The local address that the kernel would use towards `peer` (no packet is sent). */
 int net_local_toward(const struct net_addr *peer, struct net_addr *local);

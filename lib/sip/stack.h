@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "base/net.h"
 #include "base/slice.h"
+#include "base/tls.h"
 
 struct osip_message;
 struct sip_stack;
@@ -33,6 +34,7 @@ struct sip_hop {
     enum sip_transport transport;
     struct net_addr addr;
     uint64_t connection; /* the stream (UDP: the socket) that it came on; 0: none, or find one */
+    char domain[256];    /* that a TLS peer has to prove (RFC 5922); "": any that is trusted */
 };
 
 /* A request that came: handed out until its final response was given; an INVITE that got a 2xx,
@@ -61,7 +63,8 @@ struct sip_client_ops {
     void (*response)(void *arg, struct sip_client *c, const struct osip_message *m,
                      const struct sip_hop *from);
     /* The transaction ended without a final response: ETIMEDOUT (timer B, F), ECONNREFUSED,
-     * ECONNRESET, EHOSTUNREACH ... The client is gone after this, and after a final response. */
+     * ECONNRESET, EHOSTUNREACH, those of tls.h ... The client is gone after this, and after a final
+     * response. */
     void (*failed)(void *arg, struct sip_client *c, int error);
 };
 
@@ -77,8 +80,15 @@ void sip_stack_free(struct sip_stack *s);
  * the connections the one that was silent for the longest time is closed. */
 void sip_stack_limit(struct sip_stack *s, size_t requests, size_t guests);
 
-/* Listens on UDP, or accepts on TCP. *bound tells where. Several are possible. Errors as net_open,
- * and EPROTONOSUPPORT for SIP_TLS. */
+/* For SIP_TLS; without this it gives EPROTONOSUPPORT. The context stays the caller's and has to
+ * outlive the stack. Without a certificate of ours nobody can connect to us: then listening only
+ * reserves the port that our connections come from, as peers use a connection that is there. */
+void sip_stack_tls(struct sip_stack *s, struct tls_context *c);
+/* What an error of a moment ago was about: EKEYREJECTED and EPROTO by their cause in TLS. */
+const char *sip_stack_why(const struct sip_stack *s, int error);
+
+/* Listens on UDP, or accepts on TCP and TLS. *bound tells where. Several are possible. Errors as
+ * net_open, and EPROTONOSUPPORT. */
 int sip_stack_listen(struct sip_stack *s, enum sip_transport t, const struct net_bind *b,
                      int family, bool reuse, struct net_addr *bound);
 

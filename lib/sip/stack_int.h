@@ -74,6 +74,8 @@ struct sip_stack {
     size_t conns;
     size_t guests, guests_max; /* of them those that others made */
     struct conn *dead_conn;
+    struct tls_context *tls; /* NULL: no TLS */
+    char tls_why[TLS_WHY_SIZE];
     char *datagram; /* SIP_MESSAGE_MAX + 1 */
 };
 

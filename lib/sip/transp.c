@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char *sip_transport_name(enum sip_transport t)
 {
@@ -13,6 +14,17 @@ const char *sip_via_name(enum sip_transport t)
 {
     static const char *const names[] = {"UDP", "TCP", "TLS"};
     return names[t];
+}
+
+void sip_stack_tls(struct sip_stack *s, struct tls_context *c)
+{
+    s->tls = c;
+}
+
+const char *sip_stack_why(const struct sip_stack *s, int error)
+{
+    bool tls = error == EKEYREJECTED || error == EPROTO;
+    return tls && s->tls_why[0] ? s->tls_why : strerrordesc_np(error);
 }
 
 int sip_stack_listen(struct sip_stack *s, enum sip_transport t, const struct net_bind *b,

@@ -1,11 +1,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/sock.h"
 #include "sip/fence.h"
 #include "sip/stack_int.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,7 +33,7 @@ struct conn {
     uint64_t id;
     size_t slot;
     struct sip_hop peer;
-    int fd;
+    struct sock sock;
     bool connecting, dead;
     bool guest;   /* the peer made it */
     int64_t used; /* when it last brought a whole message; 0: never */
@@ -49,12 +51,21 @@ static struct conn *find_id(const struct sip_stack *s, uint64_t id)
     return c && c->id == id ? c : NULL;
 }
 
+/* A connection for one domain serves another that its certificate names too (RFC 5922 7.3). */
+static bool is_for_domain(const struct conn *c, const char *domain)
+{
+    struct tls_peer who = {TLS_CHECK_SIP, domain};
+    if (c->peer.transport != SIP_TLS || !domain[0] || strcasecmp(c->peer.domain, domain) == 0)
+        return true;
+    return !c->connecting && !c->sock.shaking && tls_check_peer(c->sock.tls, &who) == 0;
+}
+
 static struct conn *find_peer(const struct sip_stack *s, const struct sip_hop *hop)
 {
     for (size_t i = 0; i < s->conns; i++) {
         struct conn *c = s->conn[i];
         if (c && c->peer.transport == hop->transport && net_same_host(&c->peer.addr, &hop->addr) &&
-            net_port(&c->peer.addr) == net_port(&hop->addr))
+            net_port(&c->peer.addr) == net_port(&hop->addr) && is_for_domain(c, hop->domain))
             return c;
     }
     return NULL;
@@ -90,7 +101,7 @@ static void drop(struct conn *c)
     s->guests -= c->guest;
     loop_unwatch(s->loop, &c->watch);
     loop_cancel(s->loop, &c->limit);
-    (void)close(c->fd);
+    sock_close(&c->sock);
     s->conn[c->slot] = NULL;
     c->next_dead = s->dead_conn;
     s->dead_conn = c;
@@ -101,6 +112,8 @@ static void fail(struct conn *c, int error)
 {
     if (c->dead)
         return;
+    if (error == EKEYREJECTED || error == EPROTO)
+        (void)snprintf(c->stack->tls_why, TLS_WHY_SIZE, "%s", sock_why(&c->sock, error));
     drop(c);
     trans_fail_connection(c->stack, c->id, error);
 }
@@ -116,8 +129,8 @@ void stream_reap(struct sip_stack *s)
     }
 }
 
-/* RFC 3261 has no timer for this; what a request may take is a good measure. It runs from the
- * first octet and is not moved by the next. */
+/* RFC 3261 has no timer for this, nor for a TLS handshake; what a request may take is a good
+ * measure. It runs from the first octet and is not moved by the next. */
 static void on_limit(void *arg)
 {
     struct conn *c = arg;
@@ -205,7 +218,7 @@ static int read_some(struct conn *c)
 {
     size_t room;
     char *p = buf_room(&c->in, SIP_MESSAGE_MAX, &room);
-    ssize_t n = recv(c->fd, p, room, 0);
+    ssize_t n = sock_read(&c->sock, p, room);
     if (n < 0)
         return errno == EINTR ? 0 : errno;
     if (n == 0)
@@ -216,7 +229,9 @@ static int read_some(struct conn *c)
 
 static void read_all(struct conn *c)
 {
-    for (int i = 0; i < READS_A_TURN && !c->dead && !c->stack->doomed; i++) {
+    for (int i = 0; !c->dead && !c->stack->doomed; i++) {
+        if (i >= READS_A_TURN && !sock_pending(&c->sock))
+            break;
         int err = read_some(c);
         if (err == EAGAIN)
             break;
@@ -234,13 +249,14 @@ static void on_conn(void *arg, uint32_t events);
 static int watch(struct conn *c)
 {
     uint32_t events = EPOLLIN | (c->connecting || c->out.n > 0 ? EPOLLOUT : 0);
-    return loop_watch(c->stack->loop, &c->watch, c->fd, events, on_conn, c);
+    return loop_watch(c->stack->loop, &c->watch, c->sock.fd, sock_events(&c->sock, events), on_conn,
+                      c);
 }
 
 static int flush(struct conn *c)
 {
     while (c->out.n > 0) {
-        ssize_t n = send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL);
+        ssize_t n = sock_write(&c->sock, c->out.p, c->out.n);
         if (n < 0 && errno == EAGAIN)
             break;
         if (n < 0 && errno != EINTR)
@@ -255,18 +271,28 @@ static int write_text(struct conn *c, struct slice text)
 {
     if (buf_add_slice(&c->out, text) != 0)
         return ENOBUFS; /* the peer does not read */
-    return c->connecting ? 0 : flush(c);
+    return c->connecting || c->sock.shaking ? 0 : flush(c);
 }
 
-static void after_connect(struct conn *c)
+/* What waits goes out once the peer has proved who it is, and not before. */
+static int shake(struct conn *c)
 {
-    int err = net_connected(c->fd);
-    c->connecting = false;
-    loop_cancel(c->stack->loop, &c->limit);
-    if (!err)
-        err = flush(c);
+    int err = sock_shake(&c->sock);
     if (err)
-        fail(c, err);
+        return err == EAGAIN ? watch(c) : err;
+    if (!c->guest)
+        loop_cancel(c->stack->loop, &c->limit);
+    return flush(c);
+}
+
+static int after_connect(struct conn *c)
+{
+    struct tls_peer who = {c->peer.domain[0] ? TLS_CHECK_SIP : TLS_CHECK_CHAIN, c->peer.domain};
+    int err = net_connected(c->sock.fd);
+    c->connecting = false;
+    if (!err && c->peer.transport == SIP_TLS)
+        err = sock_tls_client(&c->sock, c->stack->tls, c->peer.domain, &who);
+    return err ? err : shake(c);
 }
 
 static void on_conn(void *arg, uint32_t events)
@@ -276,26 +302,39 @@ static void on_conn(void *arg, uint32_t events)
     int err = 0;
     stack_enter(s);
     if (c->connecting)
-        after_connect(c);
-    else if (events & EPOLLOUT)
-        err = flush(c);
+        err = after_connect(c);
+    else if (c->sock.shaking)
+        err = shake(c);
+    else if ((events & EPOLLOUT) && (err = flush(c)) != 0)
+        read_all(c); /* the peer's last words may tell more */
     if (err)
         fail(c, err);
-    if (!c->dead && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+    /* With TLS octets may have come along with the end of the handshake. */
+    if (!c->dead && !c->sock.shaking &&
+        ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || sock_pending(&c->sock)))
         read_all(c);
     stack_leave(s);
 }
 
 /* --- Opening. */
 
-static int conn_new(struct sip_stack *s, enum sip_transport t, int fd, const struct net_addr *peer,
-                    bool connecting, struct conn **out)
+static void welcome(struct conn *c)
+{
+    struct sip_stack *s = c->stack;
+    if (s->guests >= s->guests_max)
+        make_room(s);
+    c->guest = true;
+    s->guests++;
+}
+
+static int conn_new(struct sip_stack *s, const struct sip_hop *peer, int fd, bool guest,
+                    struct conn **out)
 {
     struct conn *c = mem_new(sizeof *c);
     c->stack = s;
-    c->fd = fd;
-    c->connecting = connecting;
-    c->peer = (struct sip_hop){.transport = t, .addr = *peer};
+    c->sock.fd = fd;
+    c->connecting = !guest;
+    c->peer = *peer;
     c->in = BUF_UP_TO(SIP_MESSAGE_MAX);
     c->out = BUF_UP_TO(OUT_MAX);
     int err = take_slot(c);
@@ -305,24 +344,45 @@ static int conn_new(struct sip_stack *s, enum sip_transport t, int fd, const str
         return err;
     }
     net_tune_stream(fd, "");
-    err = watch(c);
+    if (guest)
+        welcome(c);
+    if (guest && peer->transport == SIP_TLS)
+        err = sock_tls_server(&c->sock, s->tls, &(struct tls_peer){.check = TLS_CHECK_CHAIN});
+    if (!err)
+        err = watch(c);
     if (err) {
         drop(c);
         return err;
     }
-    if (connecting)
-        set_limit(c);
+    set_limit(c); /* whoever connects has something to say */
     *out = c;
     return 0;
+}
+
+static bool spoken(const struct sip_stack *s, enum sip_transport t)
+{
+    return t == SIP_TCP || (t == SIP_TLS && s->tls);
+}
+
+static const struct stream_listener *find_listener(const struct sip_stack *s,
+                                                   const struct sip_hop *hop)
+{
+    for (const struct stream_listener *l = s->listeners; l; l = l->next) {
+        if (l->transport == hop->transport && l->bound.ss.ss_family == hop->addr.ss.ss_family)
+            return l;
+    }
+    return NULL;
 }
 
 static int connect_to(struct sip_stack *s, const struct sip_hop *hop, struct conn **c)
 {
     int fd;
-    if (hop->transport != SIP_TCP)
+    if (!spoken(s, hop->transport))
         return EPROTONOSUPPORT;
-    int err = net_connect(&hop->addr, &fd);
-    return err ? err : conn_new(s, hop->transport, fd, &hop->addr, true, c);
+    const struct stream_listener *l = find_listener(s, hop);
+    bool reserved = l && !l->watch.on;
+    int err = net_connect_from(reserved ? &l->bound : NULL, &hop->addr, &fd);
+    return err ? err : conn_new(s, hop, fd, false, c);
 }
 
 /* The stream that the hop names, else one to the same address, else a new one. A stream that turns
@@ -355,16 +415,6 @@ static void listen_again(void *arg)
         loop_at(l->stack->loop, &l->pause, clock_ms() + ACCEPT_PAUSE_MS, listen_again, l);
 }
 
-static void welcome(struct conn *c)
-{
-    struct sip_stack *s = c->stack;
-    if (s->guests >= s->guests_max)
-        make_room(s);
-    c->guest = true;
-    s->guests++;
-    set_limit(c); /* whoever connects has something to say */
-}
-
 static void on_listener(void *arg, uint32_t events)
 {
     struct stream_listener *l = arg;
@@ -372,14 +422,12 @@ static void on_listener(void *arg, uint32_t events)
     int err = 0;
     (void)events;
     for (int i = 0; i < ACCEPTS_A_TURN && !err; i++) {
-        struct net_addr peer;
+        struct sip_hop peer = {.transport = l->transport};
         struct conn *c;
         int fd;
-        err = net_accept(l->fd, &fd, &peer);
+        err = net_accept(l->fd, &fd, &peer.addr);
         if (!err)
-            err = conn_new(s, l->transport, fd, &peer, false, &c);
-        if (!err)
-            welcome(c);
+            err = conn_new(s, &peer, fd, true, &c);
     }
     if (!err || err == EAGAIN)
         return;
@@ -392,16 +440,18 @@ static void on_listener(void *arg, uint32_t events)
 int stream_listen(struct sip_stack *s, enum sip_transport t, const struct net_bind *b, int family,
                   bool reuse, struct net_addr *bound)
 {
-    if (t != SIP_TCP)
+    if (!spoken(s, t))
         return EPROTONOSUPPORT;
+    bool silent = t == SIP_TLS && !tls_context_fingerprint(s->tls)[0];
     struct stream_listener *l = mem_new(sizeof *l);
-    int err = net_open(SOCK_STREAM, b, family, reuse, &l->fd, bound);
+    int err = silent ? net_reserve(b, family, &l->fd, bound)
+                     : net_open(SOCK_STREAM, b, family, reuse, &l->fd, bound);
     if (err)
         goto free_it;
     l->stack = s;
     l->transport = t;
     l->bound = *bound;
-    err = loop_watch(s->loop, &l->watch, l->fd, EPOLLIN, on_listener, l);
+    err = silent ? 0 : loop_watch(s->loop, &l->watch, l->fd, EPOLLIN, on_listener, l);
     if (err)
         goto close_it;
     struct stream_listener **tail = &s->listeners;
@@ -418,11 +468,8 @@ free_it:
 
 const struct net_addr *stream_bound(const struct sip_stack *s, const struct sip_hop *hop)
 {
-    for (const struct stream_listener *l = s->listeners; l; l = l->next) {
-        if (l->transport == hop->transport && l->bound.ss.ss_family == hop->addr.ss.ss_family)
-            return &l->bound;
-    }
-    return NULL;
+    const struct stream_listener *l = find_listener(s, hop);
+    return l ? &l->bound : NULL;
 }
 
 void stream_free(struct sip_stack *s)

@@ -1,65 +1,16 @@
 /* TLS over socket pairs: whose certificates pass, what is said of those that do not, and what comes
  * of handshakes that are cut, garbled or slow. */
-#include "base/buf.h"
-#include "base/mem.h"
-#include "base/net.h"
 #include "base/rand.h"
-#include "base/spawn.h"
-#include "base/tls.h"
-#include "test/unit/tap.h"
+#include "test/unit/certs.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/cpm-tls-XXXXXX";
 static char why[TLS_WHY_SIZE];
-
-static int run(const char *program, const char *argument, const char *option)
-{
-    char *argv[] = {mem_dup(program), mem_dup(option ? option : argument),
-                    option ? mem_dup(argument) : NULL, NULL};
-    pid_t pid;
-    int status = -1;
-    char *path = strchr(program, '/') ? mem_dup(program) : spawn_find(program, NULL);
-    int err = path ? spawn(path, argv, NULL, 0, &pid) : ENOENT;
-    for (size_t i = 0; i < 3; i++)
-        free(argv[i]);
-    free(path);
-    return err || waitpid(pid, &status, 0) != pid ? -1 : status;
-}
-
-static const char *file(const char *name)
-{
-    static char texts[4][128];
-    static unsigned next;
-    char *text = texts[next++ % 4];
-    (void)snprintf(text, sizeof(texts[0]), "%s/%s", folder, name);
-    return name ? text : NULL;
-}
-
-/* NAME: that certificate; "made": one for this run; NULL: none. */
-static struct tls_context *context(const char *name, const char *ca)
-{
-    struct tls_context *c = NULL;
-    char cert[64], key[64];
-    bool made = name && strcmp(name, "made") == 0;
-    struct tls_plan plan = {.ca = ca ? file(ca) : NULL, .make_cert = made, .expired = true};
-    if (name && !made) {
-        (void)snprintf(cert, sizeof(cert), "%s.pem", name);
-        (void)snprintf(key, sizeof(key), "%s.key", name);
-        plan.cert = file(cert);
-        plan.key = file(key);
-    }
-    int err = tls_context_new(&c, &plan, why);
-    if (err)
-        tap_ok(false, "a context with %s: %s", name ? name : "nothing", why);
-    return c;
-}
 
 /* --- A pair of connections, joined by a wire that can be cut. */
 
@@ -151,7 +102,7 @@ static const struct tls_peer sound = {TLS_CHECK_CHAIN, NULL};
 static void judged(const char *name, const char *ca, struct tls_peer who, const char *wanted)
 {
     struct pair p;
-    struct tls_context *client = context(NULL, ca), *server = context(name, "ca.pem");
+    struct tls_context *client = certs_context(NULL, ca), *server = certs_context(name, "ca.pem");
     begin(&p, client, server, &who, &anyone);
     shake(&p);
     const char *value = who.value ? who.value : "anyone";
@@ -233,7 +184,7 @@ static struct tls_peer finger(const char *fingerprint)
 
 static void test_fingerprints(void)
 {
-    struct tls_context *c = context("self", NULL);
+    struct tls_context *c = certs_context("self", NULL);
     char own[160], lower[160];
     (void)snprintf(own, sizeof(own), "%s", tls_context_fingerprint(c));
     tap_ok(strncmp(own, "sha-256 ", 8) == 0 && strlen(own) == 8 + 32 * 3 - 1, "ours: %s", own);
@@ -258,10 +209,10 @@ static void test_fingerprint_of(const char *hash, const char *option)
     char script[512], line[256] = "", text[300];
     (void)snprintf(script, sizeof(script),
                    "openssl x509 -in %s -noout -fingerprint %s | sed 's/.*=//' >%s/print",
-                   file("self.pem"), option, folder);
-    if (run("/bin/sh", script, "-c") != 0)
+                   certs_file("self.pem"), option, certs_folder);
+    if (certs_run("/bin/sh", "-c", script) != 0)
         exit(1);
-    int fd = open(file("print"), O_RDONLY | O_CLOEXEC);
+    int fd = open(certs_file("print"), O_RDONLY | O_CLOEXEC);
     ssize_t n = read(fd, line, sizeof(line) - 1);
     (void)close(fd);
     line[n > 0 ? n - 1 : 0] = '\0';
@@ -272,7 +223,7 @@ static void test_fingerprint_of(const char *hash, const char *option)
 static void test_made(void)
 {
     struct pair p;
-    struct tls_context *a = context("made", NULL), *b = context("made", NULL);
+    struct tls_context *a = certs_context("made", NULL), *b = certs_context("made", NULL);
     char of_a[160], of_b[160];
     (void)snprintf(of_a, sizeof(of_a), "%s", tls_context_fingerprint(a));
     (void)snprintf(of_b, sizeof(of_b), "%s", tls_context_fingerprint(b));
@@ -302,8 +253,10 @@ static void test_made(void)
 static void test_client_certificates(void)
 {
     struct pair p;
-    struct tls_context *nobody = context(NULL, "ca.pem"), *server = context("good", "ca.pem");
-    struct tls_context *client = context("good", "ca.pem"), *bad = context("stranger", "ca.pem");
+    struct tls_context *nobody = certs_context(NULL, "ca.pem"),
+                       *server = certs_context("good", "ca.pem");
+    struct tls_context *client = certs_context("good", "ca.pem"),
+                       *bad = certs_context("stranger", "ca.pem");
     struct tls_peer named = sip("example.com");
     char byte;
 
@@ -347,26 +300,29 @@ static void refused(struct tls_plan plan, const char *what, const char *wanted)
     struct tls_context *c = NULL;
     why[0] = '\0';
     int err = tls_context_new(&c, &plan, why);
-    tap_ok(err == EKEYREJECTED && strstr(why, wanted) && strstr(why, folder), "%s: %s", what, why);
+    tap_ok(err == EKEYREJECTED && strstr(why, wanted) && strstr(why, certs_folder), "%s: %s", what,
+           why);
     if (!err)
         tls_context_free(c);
 }
 
 static void test_files(void)
 {
-    refused((struct tls_plan){.cert = file("none.pem")}, "no certificate file", "No such file");
-    refused((struct tls_plan){.cert = file("good.key")}, "no certificate in it", "no certificate");
-    refused((struct tls_plan){.cert = file("good.pem")}, "no key in it", "no private key");
-    refused((struct tls_plan){.cert = file("good.pem"), .key = file("none.key")}, "no key file",
-            "none.key: No such file");
-    refused((struct tls_plan){.cert = file("good.pem"), .key = file("other.key")}, "another's key",
-            "other.key: is not the key");
-    refused((struct tls_plan){.cert = file("good.pem"), .key = file("locked.key")},
+    refused((struct tls_plan){.cert = certs_file("none.pem")}, "no certificate file",
+            "No such file");
+    refused((struct tls_plan){.cert = certs_file("good.key")}, "no certificate in it",
+            "no certificate");
+    refused((struct tls_plan){.cert = certs_file("good.pem")}, "no key in it", "no private key");
+    refused((struct tls_plan){.cert = certs_file("good.pem"), .key = certs_file("none.key")},
+            "no key file", "none.key: No such file");
+    refused((struct tls_plan){.cert = certs_file("good.pem"), .key = certs_file("other.key")},
+            "another's key", "other.key: is not the key");
+    refused((struct tls_plan){.cert = certs_file("good.pem"), .key = certs_file("locked.key")},
             "a key with a passphrase", "passphrase");
-    refused((struct tls_plan){.cert = file("expired.pem"), .key = file("expired.key")},
+    refused((struct tls_plan){.cert = certs_file("expired.pem"), .key = certs_file("expired.key")},
             "our own is too old", "expired on 20");
-    refused((struct tls_plan){.ca = file("none.pem")}, "no CA file", "No such file");
-    refused((struct tls_plan){.ca = file("good.key")}, "no CA in it", "no certificates");
+    refused((struct tls_plan){.ca = certs_file("none.pem")}, "no CA file", "No such file");
+    refused((struct tls_plan){.ca = certs_file("good.key")}, "no CA in it", "no certificates");
 }
 
 /* --- Streams. */
@@ -382,7 +338,7 @@ static void test_stream(void)
 {
     enum { SIZE = 3000001 };
     struct pair p;
-    struct tls_context *c = context("good", "ca.pem");
+    struct tls_context *c = certs_context("good", "ca.pem");
     char *sent = mem_new(SIZE), *got = mem_new(SIZE);
     size_t out = 0, in = 0, full = 0;
     fill(sent, SIZE);
@@ -415,7 +371,7 @@ static void test_stream(void)
 static void test_pending(void)
 {
     struct pair p;
-    struct tls_context *c = context("good", "ca.pem");
+    struct tls_context *c = certs_context("good", "ca.pem");
     char bytes[100];
     begin(&p, c, c, &sound, &sound);
     shake(&p);
@@ -457,7 +413,7 @@ static bool ends_cleanly(int result)
  */
 static void test_cut(void)
 {
-    struct tls_context *c = context("good", "ca.pem");
+    struct tls_context *c = certs_context("good", "ca.pem");
     size_t all = whole_handshake(c, 65536);
     size_t stride = getenv("CPM_LONG") ? 1 : 9;
     size_t bad = 0, cuts = 0;
@@ -481,7 +437,7 @@ static void test_cut(void)
 static void test_garbage_from(const char *bytes, size_t n, const char *what)
 {
     struct pair p;
-    struct tls_context *c = context("good", "ca.pem");
+    struct tls_context *c = certs_context("good", "ca.pem");
     for (int side = 0; side < 2; side++) {
         begin(&p, c, c, &sound, &sound);
         if (write(p.wire[side], bytes, n) != (ssize_t)n)
@@ -497,7 +453,7 @@ static void test_garbage_from(const char *bytes, size_t n, const char *what)
 /* A record of that length, or its like: waits for more, or refuses; never reads on for ever. */
 static void test_noise(void)
 {
-    struct tls_context *c = context("good", "ca.pem");
+    struct tls_context *c = certs_context("good", "ca.pem");
     unsigned refused_ones = 0, waiting = 0, other = 0;
     for (unsigned round = 0; round < 400; round++) {
         struct pair p;
@@ -524,11 +480,7 @@ static void test_noise(void)
 
 int main(void)
 {
-    (void)signal(SIGPIPE, SIG_IGN);
-    if (!mkdtemp(folder) || run("test/certs", folder, NULL) != 0) {
-        tap_ok(false, "test/certs makes the certificates");
-        return tap_done();
-    }
+    certs_begin();
     test_chains();
     test_sip_names();
     test_host_names();
@@ -548,6 +500,6 @@ int main(void)
     test_garbage_from("\r\n\r\n\r\n\r\n", 8, "empty lines");
     test_garbage_from("GET / HTTP/1.1\r\n\r\n", 18, "HTTP");
     test_noise();
-    (void)run("rm", folder, "-r");
+    certs_end();
     return tap_done();
 }

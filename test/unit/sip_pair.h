@@ -105,21 +105,34 @@ static int pair_listen(struct sip_stack *s, enum sip_transport t, const char *ho
     return err ? err : sip_stack_listen(s, t, &b, AF_UNSPEC, true, at);
 }
 
-__attribute__((unused)) static struct pair *pair_new(enum sip_transport t, const char *host,
-                                                     struct sip_timers timers)
+/* With TLS: the contexts of a and b. */
+__attribute__((unused)) static struct pair *pair_new_tls(enum sip_transport t, const char *host,
+                                                         struct sip_timers timers,
+                                                         struct tls_context *tls_a,
+                                                         struct tls_context *tls_b)
 {
     struct pair *p = &pair;
     memset(p, 0, sizeof *p);
     p->loop = loop_new();
     if (sip_stack_new(&p->a, p->loop, timers, &pair_ops, p) != 0 ||
-        sip_stack_new(&p->b, p->loop, timers, &pair_ops, p) != 0 ||
-        pair_listen(p->a, t, host, &p->at_a) != 0 || pair_listen(p->b, t, host, &p->at_b) != 0) {
-        printf("Bail out! no sockets\n");
-        exit(1);
-    }
+        sip_stack_new(&p->b, p->loop, timers, &pair_ops, p) != 0)
+        goto fail;
+    sip_stack_tls(p->a, tls_a);
+    sip_stack_tls(p->b, tls_b);
+    if (pair_listen(p->a, t, host, &p->at_a) != 0 || pair_listen(p->b, t, host, &p->at_b) != 0)
+        goto fail;
     p->to_a = (struct sip_hop){.transport = t, .addr = p->at_a};
     p->to_b = (struct sip_hop){.transport = t, .addr = p->at_b};
     return p;
+fail:
+    printf("Bail out! no sockets\n");
+    exit(1);
+}
+
+__attribute__((unused)) static struct pair *pair_new(enum sip_transport t, const char *host,
+                                                     struct sip_timers timers)
+{
+    return pair_new_tls(t, host, timers, NULL, NULL);
 }
 
 __attribute__((unused)) static void pair_free(struct pair *p)
