@@ -18,7 +18,8 @@ static bool is_address(const char *host)
 
 static bool name_server(SSL *ssl, const char *sni)
 {
-    char *name = sni && *sni && !is_address(sni) ? mem_dup(sni) : NULL; /* the macro takes off the const */
+    char *name =
+        sni && *sni && !is_address(sni) ? mem_dup(sni) : NULL; /* the macro takes off the const */
     bool good = !name || SSL_set_tlsext_host_name(ssl, name) == 1;
     free(name);
     return good;
