@@ -2,6 +2,7 @@
  * message in MSRP SENDs and collects the answers. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/net.h"
 #include "base/opt.h"
 #include "bin/msrp-serve/imdn.h"
 #include "bin/options.h"
@@ -18,7 +19,7 @@
 struct config {
     const char *msrp_listen, *msrp_advertise, *setup;
     int64_t chunk_size;
-    bool cema, stop_and_wait, success_report, require_report;
+    bool msrp_share, cema, stop_and_wait, success_report, require_report;
     const char *failure_report, *size_of;
     int64_t report_timeout, accept_timeout, stall_timeout, dial_after, speak_first;
     const char *dns_server;
@@ -30,6 +31,7 @@ struct program {
     struct config config;
     struct stage_options stage;
     const char *path; /* of the message */
+    struct net_addr share;
     struct stage *s;
     struct msrp_file file;
     struct msrp_serve *serve;
@@ -170,6 +172,7 @@ static struct msrp_serve_plan plan_of(struct program *p, uint64_t content)
     struct msrp_serve_plan plan = {
         .listen = c->msrp_listen,
         .advertise = c->msrp_advertise,
+        .share = c->msrp_share ? &p->share : NULL,
         .file = &p->file,
         .size = strcmp(c->size_of, "content") == 0 ? content : p->file.size,
         .wrapped_type = p->type,
@@ -228,6 +231,32 @@ static void stop(struct stage *s, void *arg, int signal)
         stage_end(s, 128 + signal);
 }
 
+/* One port, by number; no address is any. */
+static bool read_shared(const char *text, struct net_addr *at)
+{
+    struct net_bind b;
+    if (!text || net_parse_bind(text, &b) != 0 || b.port_low == 0 || b.port_low != b.port_high)
+        return false;
+    bool six = strchr(b.host, ':') != NULL;
+    char *one = mem_format("%s%s%s:%u", six ? "[" : "", b.host[0] ? b.host : "0.0.0.0",
+                           six ? "]" : "", (unsigned)b.port_low);
+    int err = net_parse(one, at);
+    free(one);
+    return err == 0;
+}
+
+static void check_share(struct program *p)
+{
+    if (!p->config.msrp_share)
+        return;
+    if (!read_shared(p->config.msrp_listen, &p->share))
+        err_die(EX_USAGE, "--msrp-share", "not one port of a numeric address to share",
+                "give --msrp-listen ADDR:PORT");
+    if (p->config.speak_first)
+        err_die(EX_USAGE, "--speak-first", "on a shared port nobody knows whom a silent peer wants",
+                "leave out --msrp-share");
+}
+
 static void take_options(struct program *p, int argc, char **argv)
 {
 #define STAGE_TO(field) &p->stage.field
@@ -256,6 +285,7 @@ static void take_options(struct program *p, int argc, char **argv)
     if (p->config.dns_server && dns_servers_check(p->config.dns_server) != 0)
         err_die(EX_USAGE, "--dns-server", "not a list of addresses",
                 "ADDR[:PORT][,ADDR[:PORT]]...");
+    check_share(p);
     p->path = operands.operands[0];
 }
 

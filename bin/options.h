@@ -234,6 +234,10 @@
      .arg = "ADDR[:PORT[-PORT]]",                                                        \
      .help = "local address for MSRP",                                                   \
      .to = TO(msrp_listen)},                                                             \
+        {.name = "msrp-share",                                                           \
+         .kind = OPT_FLAG,                                                               \
+         .help = "share that port with other deliveries",                                \
+         .to = TO(msrp_share)},                                                          \
         {.name = "msrp-advertise",                                                       \
          .kind = OPT_TEXT,                                                               \
          .arg = "HOST",                                                                  \
@@ -371,6 +375,7 @@
         "min-se", \
         "msrp-advertise", \
         "msrp-listen", \
+        "msrp-share", \
         "proxy", \
         "quiet", \
         "reason", \

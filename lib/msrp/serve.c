@@ -23,6 +23,7 @@ struct msrp_serve {
     void *arg;
     struct msrp_session *session;
     char message_id[MSRP_IDENT_MAX + 1];
+    char session_id[SESSION_ID + 1];
     char *path;
 
     bool answered;
@@ -251,8 +252,6 @@ static void on_received(void *arg, struct slice content_type, struct slice body)
     s->ops->received(s->arg, content_type, body);
 }
 
-static const struct msrp_session_ops session_ops = {on_connected, on_received, on_done, on_closed};
-
 /* --- The beginning. */
 
 /* Any address: the first IP version that works here. */
@@ -271,20 +270,18 @@ static int listen_somewhere(struct msrp_serve *s, struct net_addr *bound)
 static int make_path(struct msrp_serve *s, const struct net_addr *bound)
 {
     char host[NET_TEXT_SIZE];
-    char id[SESSION_ID + 1];
     const char *name = s->plan.advertise ? s->plan.advertise : host;
     if (net_is_any(bound))
         msrp_own_host(bound->ss.ss_family, host);
     else
         net_host_text(host, bound, false);
-    rand_token(id, SESSION_ID);
     struct slice h = slice_of(name);
     if (h.n > 2 && h.p[0] == '[' && h.p[h.n - 1] == ']')
         h = (struct slice){h.p + 1, h.n - 2};
     struct msrp_uri u = {.host = h,
                          .has_port = true,
                          .port = net_port(bound),
-                         .session = slice_of(id),
+                         .session = slice_of(s->session_id),
                          .transport = SLICE("tcp")};
     struct buf text = BUF_UP_TO(1024);
     int err = msrp_uri_format(&text, &u);
@@ -325,7 +322,10 @@ static int tell_listening(struct msrp_serve *s)
 static void cannot_listen(struct msrp_serve *s, int err)
 {
     const char *what = s->plan.listen ? s->plan.listen : "listening for MSRP";
-    if (err == EADDRINUSE)
+    if (err == EADDRINUSE && s->plan.share)
+        refuse(s, EX_OSERR, what, "the port is in use, and nobody in our run folder shares it",
+               "choose another --msrp-listen, or the run folder of the others");
+    else if (err == EADDRINUSE)
         refuse(s, EX_OSERR, what, "the port is in use", "choose another --msrp-listen, or a range");
     else if (err == EADDRNOTAVAIL || err == ENOENT)
         refuse(s, EX_USAGE, what, "no address of this host", "choose another --msrp-listen");
@@ -337,24 +337,47 @@ static void cannot_listen(struct msrp_serve *s, int err)
         refuse(s, EX_OSERR, what, strerror(err), NULL);
 }
 
-void msrp_serve_start(struct msrp_serve *s)
+static void listens(struct msrp_serve *s, const struct net_addr *bound)
 {
-    struct net_addr bound;
-    int err = listen_somewhere(s, &bound);
-    if (err) {
-        cannot_listen(s, err);
-        return;
-    }
-    if (make_path(s, &bound) != 0) {
+    if (make_path(s, bound) != 0) {
         refuse(s, EX_USAGE, s->plan.advertise, "cannot stand in an MSRP URI",
                "give a host name or an address to --msrp-advertise");
         return;
     }
-    err = tell_listening(s);
+    int err = tell_listening(s);
     if (err == EMSGSIZE)
         refuse(s, EX_USAGE, "the message's headers", "too long for an event line", NULL);
     else if (err)
         end(s, EX_IOERR);
+}
+
+static void on_shared(void *arg, int err)
+{
+    struct msrp_serve *s = arg;
+    if (s->ended || s->status)
+        return;
+    if (err)
+        cannot_listen(s, err);
+    else
+        listens(s, s->plan.share);
+}
+
+static const struct msrp_session_ops session_ops = {on_shared, on_connected, on_received, on_done,
+                                                    on_closed};
+
+void msrp_serve_start(struct msrp_serve *s)
+{
+    struct net_addr bound;
+    rand_token(s->session_id, SESSION_ID);
+    if (s->plan.share) {
+        msrp_session_share(s->session, s->plan.share, s->session_id);
+        return;
+    }
+    int err = listen_somewhere(s, &bound);
+    if (err)
+        cannot_listen(s, err);
+    else
+        listens(s, &bound);
 }
 
 /* --- The session file. */

@@ -11,6 +11,7 @@
 struct msrp_serve_plan {
     struct msrp_session_plan session; /* without the file, the octets and the ids */
     const char *listen;               /* ADDR[:PORT[-PORT]]; NULL: any address, any port */
+    const struct net_addr *share;     /* instead: this port, with other deliveries; NULL: no */
     const char *advertise;            /* host in our path; NULL: an address of this host */
     struct msrp_file *file;           /* open */
     uint64_t size;                    /* as announced in the offer: of the message or its content */

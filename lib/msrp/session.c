@@ -31,6 +31,8 @@ struct msrp_session *msrp_session_new(const struct msrp_session_plan *plan,
 
 static void close_listener(struct msrp_session *s)
 {
+    msrp_share_close(s->share);
+    s->share = NULL;
     if (s->listener.fd < 0)
         return;
     loop_unwatch(s->plan.loop, &s->listener);
@@ -86,6 +88,19 @@ static void listen_again(void *arg)
         loop_at(s->plan.loop, &s->listen_timer, clock_ms() + TICK_MS, listen_again, s);
 }
 
+static void take_connection(void *arg, int fd, const struct net_addr *peer)
+{
+    struct msrp_session *s = arg;
+    struct link *l = msrp_link_add(s, LINK_SILENT);
+    if (!l) {
+        (void)close(fd);
+        return;
+    }
+    l->conn = msrp_conn_take(s->plan.loop, fd, peer, &msrp_link_ops, l);
+    if (s->speak_timer.place == 0)
+        speak_later(s, l->since);
+}
+
 static void on_listener(void *arg, uint32_t events)
 {
     struct msrp_session *s = arg;
@@ -100,14 +115,7 @@ static void on_listener(void *arg, uint32_t events)
         loop_at(s->plan.loop, &s->listen_timer, clock_ms() + TICK_MS, listen_again, s);
         return;
     }
-    struct link *l = msrp_link_add(s, LINK_SILENT);
-    if (!l) {
-        (void)close(fd);
-        return;
-    }
-    l->conn = msrp_conn_take(s->plan.loop, fd, &peer, &msrp_link_ops, l);
-    if (s->speak_timer.place == 0)
-        speak_later(s, l->since);
+    take_connection(s, fd, &peer);
 }
 
 int msrp_session_listen(struct msrp_session *s, const struct net_bind *b, int family,
@@ -119,6 +127,22 @@ int msrp_session_listen(struct msrp_session *s, const struct net_bind *b, int fa
         return err;
     s->listener.fd = fd;
     return loop_watch(s->plan.loop, &s->listener, fd, EPOLLIN, on_listener, s);
+}
+
+static void on_shared(void *arg, int err)
+{
+    struct msrp_session *s = arg;
+    s->ops->shared(s->arg, err);
+}
+
+void msrp_session_share(struct msrp_session *s, const struct net_addr *at, const char *session_id)
+{
+    static const struct msrp_share_ops ops = {on_shared, take_connection};
+    const struct msrp_share_plan plan = {.loop = s->plan.loop,
+                                         .session_id = session_id,
+                                         .at = *at,
+                                         .request_ms = s->plan.accept_timeout_ms};
+    s->share = msrp_share_open(&plan, &ops, s);
 }
 
 /* --- The verdict. */

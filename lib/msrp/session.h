@@ -30,6 +30,8 @@ struct msrp_session_plan {
 };
 
 struct msrp_session_ops {
+    /* Of msrp_session_share: the port is ours too, or why not (share.h). */
+    void (*shared)(void *arg, int err);
     /* The session is bound, and the message begins. */
     void (*connected)(void *arg, const char *peer, const char *local, const char *role);
     /* A whole message of the peer. */
@@ -49,6 +51,10 @@ void msrp_session_free(struct msrp_session *s);
 /* Listens. *bound tells where. Errors as net_open. */
 int msrp_session_listen(struct msrp_session *s, const struct net_bind *b, int family,
                         struct net_addr *bound);
+
+/* Or shares the port of this address with other processes; `shared` tells the end of it. The
+ * session id is the one in our path. */
+void msrp_session_share(struct msrp_session *s, const struct net_addr *at, const char *session_id);
 
 /* Our own path (one URI), once it is known; copied. 0 or EINVAL. */
 int msrp_session_name(struct msrp_session *s, const char *path);

@@ -4,6 +4,7 @@
 
 #include "msrp/conn.h"
 #include "msrp/session.h"
+#include "msrp/share.h"
 
 enum link_state {
     LINK_FREE,
@@ -40,6 +41,7 @@ struct msrp_session {
 
     struct loop_fd listener;
     struct loop_timer listen_timer;
+    struct msrp_share *share; /* instead of a listener of our own, or NULL */
     struct link links[MSRP_LINKS];
     struct link *bound;
 

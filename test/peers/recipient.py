@@ -251,6 +251,25 @@ def slow():
     call.bye()
 
 
+def halves(fifo):
+    """Half of the first SEND, and the other half once somebody writes to the fifo."""
+    call = Call()
+    call.answer(THEM)
+    conn = Conn(call, THEM)
+    whole = []
+    conn.sock, sock = type("Keep", (), {"sendall": whole.append})(), conn.sock
+    name = conn.request()
+    conn.sock = sock
+    sock.sendall(whole[0][:60])
+    print("half", flush=True)
+    with open(fifo, encoding="ascii") as f:
+        f.read()
+    sock.sendall(whole[0][60:])
+    check(conn.code(name) == 200, "the first SEND is answered")
+    conn.whole(THEM)
+    call.bye()
+
+
 def flood(pid_file):
     """Many silent connections, before and after the recipient's own, which is silent at first."""
     call = Call()
@@ -369,7 +388,7 @@ def talks():
     call.bye()
 
 
-SCENARIOS = {f.__name__: f for f in (plain, early, fork, anchored, strangers, slow, flood, never, mute,
+SCENARIOS = {f.__name__: f for f in (plain, early, fork, anchored, strangers, slow, halves, flood, never, mute,
                                      dialled, nowhere, moved, relay, talks)}
 
 if __name__ == "__main__":

@@ -316,7 +316,7 @@ static void stop(void *arg)
 
 static void begin(struct msrp_session_plan plan)
 {
-    static const struct msrp_session_ops ops = {connected, received, done, closed};
+    static const struct msrp_session_ops ops = {NULL, connected, received, done, closed};
     struct net_bind any = {.host = "127.0.0.1"};
     struct net_addr bound;
     w = (struct world){.loop = loop_new(), .answer = THEM, .setup = "active"};

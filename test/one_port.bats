@@ -1,0 +1,212 @@
+#!/usr/bin/env bats
+# One MSRP port for all deliveries (cpm-msrp-serve --msrp-share): each connection finds its session, and
+# the port outlives whoever accepted on it.
+bats_require_minimum_version 1.5.0
+load helper
+load peers
+
+RECIPIENT=$BATS_TEST_DIRNAME/peers/recipient.py
+
+setup_file() {
+  ulimit -n 1024 # an ordinary user's
+}
+
+teardown() {
+  local pid
+  stop_sink
+  stop_peers
+  for pid in "${PIDS[@]}"; do
+    kill -CONT "$pid" 2>/dev/null
+    kill "$pid" 2>/dev/null
+  done
+  return 0
+}
+
+PIDS=()
+
+# Deliveries tell the pid of their cpm-msrp-serve in NAME.pid.
+share() { # [HOST]
+  pick_port
+  export CPM_MSRP_LISTEN=${1:-127.0.0.1}:$PORT CPM_MSRP_SHARE=yes
+  printf '#!/bin/sh\necho $$ >"$SERVE_PID"\nexec cpm-msrp-serve "$@"\n' >serve
+  chmod +x serve
+  export CPM_EXEC_MSRP_SERVE=$PWD/serve
+}
+
+# begin NAME [options]: a delivery in the background to BOB; sets PIDS, and PID_NAME.
+begin() {
+  local name=$1
+  shift
+  SERVE_PID=$name.pid timeout "$GUARD" cpm-deliver -s "$name.s" --from "$ALICE" --to "$BOB" "$@" m.cpim \
+    >"$name.out" 2>"$name.err" 3>&- &
+  PIDS+=("$!")
+  eval "PID_$name=$!"
+}
+
+# is NAME STATUS: so it ends.
+is() {
+  local pid=PID_$1 status=0
+  wait "${!pid}" || status=$?
+  [ "$status" -eq "$2" ] || {
+    echo "$1: status $status, expected $2"
+    cat "$1.s" "$1.err"
+    return 1
+  }
+}
+
+# Until NAME's stage is there: it accepts, when it is the first.
+until_listening() {
+  cpm-session wait "$1.s" msrp.listening --timeout "$GUARD" >/dev/null
+}
+
+# all N: as many deliveries at once, of a message each; NAME is a number.
+all() {
+  local i
+  for ((i = 1; i <= $1; i++)); do
+    begin "$i"
+  done
+}
+
+ports() { # how many different ones the deliveries named
+  for file in *.s; do cpm-session get "$file" msrp.listening.path; done |
+    sed 's/.*:\([0-9]*\)\/.*/\1/' | sort -u | wc -l
+}
+
+@test "many deliveries at once on one port, with 1024 descriptors" {
+  [ "$(ulimit -Hn)" -eq 1024 ]
+  local n=60 i
+  [ -z "${CPM_LONG:-}" ] || n=400
+  share
+  start_sink --behave ring-ms=1000
+  make_message 20000
+  all "$n"
+  for ((i = 1; i <= n; i++)); do is "$i" 0; done
+  [ "$(ports)" -eq 1 ]
+  stop_sink
+  ! grep sink.error sink.log
+  [ "$(grep -c 'sink.stored .*complete=yes' sink.log)" -eq "$n" ]
+}
+
+@test "who accepts is killed while others wait: no session is lost" {
+  local n=12 i
+  share
+  start_sink --behave ring-ms=700 --behave 1:ring-ms=60000
+  make_message 20000
+  begin first
+  until_listening first
+  all "$n"
+  for ((i = 1; i <= n; i++)); do until_listening "$i"; done
+  kill -KILL "$(cat first.pid)"
+  for ((i = 1; i <= n; i++)); do is "$i" 0; done
+  is first 75
+  [ "$(ports)" -eq 1 ]
+}
+
+@test "one after the other is killed, and the last one still gets its connection" {
+  local name
+  share
+  start_sink --behave 1:ring-ms=60000 --behave 2:ring-ms=60000 --behave 3:ring-ms=60000 \
+    --behave 4:ring-ms=1500
+  make_message 20000
+  for name in a b c d; do
+    begin "$name"
+    until_listening "$name"
+  done
+  for name in a b c; do
+    kill -KILL "$(cat "$name.pid")"
+    is "$name" 75
+  done
+  is d 0
+}
+
+@test "who accepts is stopped (SIGSTOP): the others look by themselves" {
+  share
+  start_sink --behave 1:ring-ms=60000
+  make_message 20000
+  begin first
+  until_listening first
+  begin second
+  until_listening second
+  kill -STOP "$(cat first.pid)"
+  is second 0
+  kill -CONT "$(cat first.pid)"
+}
+
+@test "half a first request is passed on when who accepted it ends" {
+  share
+  start_sink --behave ring-ms=60000
+  make_message 20000
+  begin first
+  until_listening first
+  mkfifo peer.pipe go
+  python3 "$RECIPIENT" halves go >peer.pipe 2>peer.err 3>&- &
+  PEER_PIDS+=("$!")
+  exec 8<peer.pipe
+  IFS= read -r -t "$GUARD" line <&8
+  BOB=${line#uri }
+  begin second
+  IFS= read -r -t "$GUARD" line <&8
+  [ "$line" = half ]
+  kill -TERM "$(cat first.pid)"
+  is first 143
+  echo go >go
+  is second 0
+  wait "${PEER_PIDS[0]}"
+}
+
+@test "a session id of nobody gets 481, other protocols nothing, and a delivery goes on" {
+  share
+  mkfifo peer.pipe
+  python3 "$RECIPIENT" strangers >peer.pipe 2>peer.err 3>&- &
+  PEER_PIDS+=("$!")
+  exec 8<peer.pipe
+  IFS= read -r -t "$GUARD" line <&8
+  BOB=${line#uri }
+  make_message 50000
+  begin one
+  is one 0
+  wait "${PEER_PIDS[0]}"
+}
+
+@test "the port is somebody else's: 71, and the run folder is named" {
+  share
+  socat TCP-LISTEN:"$PORT",bind=127.0.0.1,fork /dev/null 3>&- &
+  PEER_PIDS+=("$!")
+  listens "$!" tcp "$PORT"
+  BOB=sip:bob@127.0.0.1:9
+  make_message 100
+  begin one
+  is one 71
+  grep -q 'run folder' one.err
+}
+
+@test "nothing is left of a shared port but its folder and the lock" {
+  share
+  start_sink
+  make_message 100
+  begin one
+  is one 0
+  [ "$(ls -A cpm/msrp-*)" = .lock ]
+  [ "$(stat -c %a cpm/msrp-*)" = 700 ]
+}
+
+@test "what cannot be shared is refused: no port, a range, --speak-first" {
+  make_message() { printf x >m.cpim; }
+  make_message
+  run -64 cpm-msrp-serve -s s --msrp-share m.cpim
+  run -64 cpm-msrp-serve -s s --msrp-share --msrp-listen 127.0.0.1:4000-4001 m.cpim
+  run -64 cpm-msrp-serve -s s --msrp-share --msrp-listen 127.0.0.1:4000 --speak-first 1 m.cpim
+}
+
+@test "IPv6, and any address" {
+  share '[::1]'
+  SINK_SIP='udp:[::1]:0' start_sink
+  make_message 1000
+  begin six
+  is six 0
+  stop_sink
+  share ''
+  start_sink
+  begin any --msrp-advertise 127.0.0.1
+  is any 0
+}
