@@ -19,7 +19,8 @@
 #define READS       16          /* at a time; others want to be served too */
 #define TEXT_MAX    (64 * 1024) /* heads and end-lines that wait */
 #define ANSWERS_MAX (64 * 1024) /* then we stop reading until the peer takes some */
-#define PUMPS       64          /* blocks at a time, before answers are looked for */
+#define SEND_SIZE   ((uint64_t)1024 * 1024)
+#define SENDS       64 /* at a time, before answers are looked for */
 #define LEAVE_MS    2000
 
 enum phase { DIALLING, OPEN, LEAVING, SHUT };
@@ -213,7 +214,8 @@ static bool is_sockets(int error)
 static bool write_piece(struct msrp_conn *c)
 {
     off_t offset = (off_t)c->piece.offset;
-    ssize_t n = sendfile(c->io.fd, c->file, &offset, c->piece.n);
+    size_t most = (size_t)(c->piece.n < SEND_SIZE ? c->piece.n : SEND_SIZE);
+    ssize_t n = sendfile(c->io.fd, c->file, &offset, most);
     if (n == 0 || (n < 0 && !is_sockets(errno))) {
         msrp_sender_unreadable(c->sender, n == 0 ? ENODATA : errno);
         c->piece.n = 0;
@@ -223,7 +225,7 @@ static bool write_piece(struct msrp_conn *c)
         return false;
     if (n > 0) {
         c->piece.offset += (uint64_t)n;
-        c->piece.n -= (size_t)n;
+        c->piece.n -= (uint64_t)n;
         msrp_sender_sent(c->sender, (size_t)n);
     }
     return true;
@@ -287,11 +289,11 @@ static void pump(struct msrp_conn *c)
         return;
     c->waits = false;
     int n = 0;
-    while (n < PUMPS && step(c))
+    while (n < SENDS && step(c))
         n++;
     if (c->gone || c->ended)
         return;
-    if (n == PUMPS)
+    if (n == SENDS)
         c->waits = true;
     if (c->phase == LEAVING && idle(c)) {
         c->phase = SHUT;

@@ -1,4 +1,4 @@
-/* The message file while it is being sent: read in constant memory, and watched for changes. */
+/* The message file, watched for changes while it is being sent. */
 #ifndef MSRP_FILE_H
 #define MSRP_FILE_H
 
@@ -10,7 +10,6 @@ struct msrp_file {
     int fd;
     uint64_t size;
     struct timespec changed;
-    char *block; /* for looking through it */
 };
 
 /* Opens a regular file. 0, or an errno value (EISDIR, ESPIPE: no regular file). */

@@ -18,11 +18,8 @@
 #define MSRP_WINDOW_MAX       ((uint64_t)16 * 1024 * 1024)
 #define MSRP_CHUNK_UNANSWERED ((uint64_t)60 * 1024) /* when good answers were not asked for */
 
-/* Where the octets are. Offsets are from 0. */
+/* Where the octets are. */
 struct msrp_octets {
-    /* Does `text` occur in these n octets? 0, or why they cannot be read (ENODATA: there are
-     * fewer). */
-    int (*holds)(void *arg, uint64_t offset, size_t n, struct slice text, bool *found);
     /* Before the last end-line: are they still what they were at the start? 0 or ESTALE. */
     int (*unchanged)(void *arg);
     void *arg;
@@ -53,9 +50,9 @@ struct msrp_outcome {
     const char *report; /* "none", "success", "missing" */
 };
 
-struct msrp_piece { /* octets of the message, to go out behind the text */
+struct msrp_piece { /* octets of the message, to go out behind the text; offset from 0 */
     uint64_t offset;
-    size_t n;
+    uint64_t n;
 };
 
 struct msrp_sender;
