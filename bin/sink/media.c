@@ -39,7 +39,7 @@ static struct conn *conn_new(struct sink *s, int fd, const struct net_addr *peer
     k->peer = *peer;
     k->parser = msrp_parser_new();
     k->out = BUF_UP_TO(OUT_MAX);
-    net_tune_stream(fd, "");
+    net_tune_stream(fd);
     return k;
 }
 

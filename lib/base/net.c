@@ -300,6 +300,8 @@ static int prepare(int fd, const struct opening *o, const struct net_addr *a)
         err = set_flag(fd, SOL_SOCKET, SO_RCVBUF, UDP_RECEIVE_BUFFER);
     if (!err)
         err = bind_to(fd, o->socktype, a, o->reuse);
+    if (!err && o->listens)
+        net_unpaced(fd);
     if (!err && o->listens && listen(fd, LISTEN_BACKLOG) < 0)
         err = errno;
     return err;
@@ -409,6 +411,7 @@ int net_accept(int listener, int *fd, struct net_addr *peer)
     } while (s < 0 && concerns_one_connection(errno));
     if (s < 0)
         return errno;
+    net_pace_towards(s, peer);
     *fd = s;
     return 0;
 }
@@ -419,6 +422,8 @@ static int connect_by(const struct net_addr *from, const struct net_addr *to, in
     int err = new_socket(to->ss.ss_family, SOCK_STREAM, &s);
     if (err)
         return err;
+    if (net_is_near(to))
+        net_unpaced(s);
     if (from)
         err = bind_to(s, SOCK_STREAM, from, true);
     if (!err && connect(s, (const struct sockaddr *)&to->ss, to->len) < 0 && errno != EINPROGRESS)
@@ -472,10 +477,7 @@ int net_local_toward(const struct net_addr *peer, struct net_addr *local)
     return err;
 }
 
-void net_tune_stream(int fd, const char *congestion)
+void net_tune_stream(int fd)
 {
     (void)set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (congestion && *congestion)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion,
-                         (socklen_t)strlen(congestion));
 }

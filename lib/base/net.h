@@ -68,8 +68,14 @@ int net_connect_from(const struct net_addr *from, const struct net_addr *to, int
 int net_local_toward(const struct net_addr *peer, struct net_addr *local);
 int net_local(int fd, struct net_addr *local);
 
-/* TCP_NODELAY and, for speed on fast paths, the named congestion control where the kernel allows
- * it ("" for none). Never fails: both are only for speed. */
-void net_tune_stream(int fd, const char *congestion);
+/* These never fail: they are only for speed. */
+void net_tune_stream(int fd); /* TCP_NODELAY */
+/* Congestion control: without pacing, for peers on this host, before listen(2) or connect(2); then
+ * the system's own, if an accepted peer turned out to be elsewhere. net_open, net_accept and
+ * net_connect do this by themselves. */
+void net_unpaced(int fd);
+void net_pace_towards(int fd, const struct net_addr *peer);
+
+bool net_is_near(const struct net_addr *peer); /* is it an address of this host? */
 
 #endif

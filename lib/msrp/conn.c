@@ -406,19 +406,11 @@ static void on_io(void *arg, uint32_t events)
 
 /* --- Beginning. */
 
-/* Pacing by BBR halves the speed within one host; towards others the system's choice stands. */
-static void tune(int fd, const struct net_addr *peer)
-{
-    struct net_addr local;
-    bool near = net_local(fd, &local) == 0 && net_same_host(&local, peer);
-    net_tune_stream(fd, near ? "reno" : "");
-}
-
 struct msrp_conn *msrp_conn_take(struct loop *loop, int fd, const struct net_addr *peer,
                                  const struct msrp_conn_ops *ops, void *arg)
 {
     struct msrp_conn *c = new_conn(loop, fd, peer, ops, arg);
-    tune(fd, peer);
+    net_tune_stream(fd);
     c->phase = OPEN;
     watch(c);
     return c;
@@ -432,7 +424,7 @@ int msrp_conn_dial(struct msrp_conn **out, struct loop *loop, const struct net_a
     if (err)
         return err;
     struct msrp_conn *c = new_conn(loop, fd, to, ops, arg);
-    tune(fd, to);
+    net_tune_stream(fd);
     c->phase = DIALLING;
     *out = c;
     watch(c);

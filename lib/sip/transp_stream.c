@@ -343,7 +343,7 @@ static int conn_new(struct sip_stack *s, const struct sip_hop *peer, int fd, boo
         free(c);
         return err;
     }
-    net_tune_stream(fd, "");
+    net_tune_stream(fd);
     if (guest)
         welcome(c);
     if (guest && peer->transport == SIP_TLS)

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -139,6 +141,20 @@ static bool waits(int fd, short events)
     return poll(&p, 1, 10000) == 1;
 }
 
+static int flag_of(int fd, int name)
+{
+    int value = -1;
+    socklen_t n = sizeof value;
+    return getsockopt(fd, IPPROTO_TCP, name, &value, &n) == 0 ? value : -1;
+}
+
+static bool unpaced(int fd)
+{
+    char name[17] = "";
+    socklen_t n = sizeof name - 1;
+    return getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &n) == 0 && strcmp(name, "reno") == 0;
+}
+
 static void test_connection(void)
 {
     struct net_bind b;
@@ -153,8 +169,9 @@ static void test_connection(void)
     tap_ok(waits(listener, POLLIN) && net_accept(listener, &server, &peer) == 0 && flagged(server),
            "accepted");
     tap_ok(net_same_host(&at, &peer), "the peer is known");
-    net_tune_stream(client, "reno");
-    net_tune_stream(server, "no such control");
+    net_tune_stream(client);
+    tap_ok(flag_of(client, TCP_NODELAY) == 1, "without delay");
+    tap_ok(unpaced(client) && unpaced(server), "within one host nobody is paced");
     tap_ok(net_local_toward(&at, &toward) == 0 && net_same_host(&toward, &at) &&
                net_port(&toward) == 0,
            "the way to loopback is loopback");
