@@ -71,13 +71,18 @@ struct dns *dns_new(struct loop *l, const struct dns_config *config)
 
 /* --- Queries. */
 
+static void free_lists(struct dns_reply *r)
+{
+    free(r->addr);
+    free(r->srv);
+    free(r->naptr);
+}
+
 static void free_if_done(struct dns_query *q)
 {
     if (q->wanted || q->asked)
         return;
-    free(q->reply.addr);
-    free(q->reply.srv);
-    free(q->reply.naptr);
+    free_lists(&q->reply);
     free(q);
 }
 
@@ -109,17 +114,13 @@ static void on_tell(void *arg)
     dns_handler *handler = q->handler;
     struct dns_reply reply = q->reply;
     void *owner = q->arg;
-    q->reply.addr = NULL;
-    q->reply.srv = NULL;
-    q->reply.naptr = NULL;
+    q->reply = (struct dns_reply){.error = 0};
     char *why = mem_dup(q->why);
     reply.why = why;
     dns_forget(q); /* the handler may free the whole */
     handler(owner, &reply);
     free(why);
-    free(reply.addr);
-    free(reply.srv);
-    free(reply.naptr);
+    free_lists(&reply);
 }
 
 static void tell(struct dns_query *q)
@@ -129,6 +130,7 @@ static void tell(struct dns_query *q)
 
 static void fail(struct dns_query *q, int error, const char *why)
 {
+    free_lists(&q->reply);
     q->reply = (struct dns_reply){.error = error};
     (void)snprintf(q->why, sizeof q->why, "%s", why);
     tell(q);

@@ -27,12 +27,14 @@ struct cares_channel {
     struct watched *sockets;
     struct watched *free; /* kept for the next socket: one may be unwatched by its own handler */
     struct loop_timer timer;
+    uint64_t heard; /* how often a server said anything */
 };
 
 struct question {
     struct cares_channel *channel;
     cares_taker *take;
     void *query;
+    uint64_t heard; /* of the channel, when it was asked */
 };
 
 /* --- Sockets and time. */
@@ -65,6 +67,8 @@ static void on_socket(void *arg, uint32_t events)
     int fd = w->watch.fd;
     bool in = events & (EPOLLIN | EPOLLERR | EPOLLHUP);
     bool out = events & (EPOLLOUT | EPOLLERR | EPOLLHUP);
+    if ((events & (EPOLLIN | EPOLLERR)) == EPOLLIN)
+        c->heard++;
     ares_process_fd(c->ares, in ? fd : ARES_SOCKET_BAD, out ? fd : ARES_SOCKET_BAD);
     set_timer(c);
 }
@@ -178,16 +182,24 @@ static const struct {
     {ARES_ENODATA, ENODATA, "no such record"},
     {ARES_ETIMEOUT, ETIMEDOUT, "no DNS server answered"},
     {ARES_ECONNREFUSED, ECONNREFUSED, "no DNS server could be reached"},
-    {ARES_ESERVFAIL, EREMOTEIO, "the DNS server failed (SERVFAIL)"},
-    {ARES_EREFUSED, EREMOTEIO, "the DNS server refused the query (REFUSED)"},
-    {ARES_ENOTIMP, EREMOTEIO, "the DNS server does not know such queries (NOTIMP)"},
     {ARES_EFORMERR, EREMOTEIO, "the DNS server did not understand the query (FORMERR)"},
     {ARES_EBADRESP, EREMOTEIO, "the DNS server's answer makes no sense"},
-    {ARES_EBADNAME, EINVAL, "not a name that can be looked up"},
+    {ARES_EBADNAME, EREMOTEIO, "the DNS server's answer makes no sense"},
 };
+
+/* When all servers failed or refused, the library says the same as when there was none. */
+static bool was_refused(const struct question *q, int status)
+{
+    return status == ARES_ECONNREFUSED && q->channel->heard != q->heard;
+}
 
 static void end(struct question *q, struct dns_reply *r, int status)
 {
+    if (was_refused(q, status)) {
+        r->error = EREMOTEIO;
+        r->why = "the DNS server failed or refused (SERVFAIL, REFUSED, NOTIMP)";
+        status = ARES_SUCCESS;
+    }
     for (size_t i = 0; status != ARES_SUCCESS && i < sizeof endings / sizeof *endings; i++) {
         if (endings[i].status == status) {
             r->error = endings[i].error;
@@ -276,7 +288,7 @@ static void ask(struct cares_channel *c, enum dns_kind kind, const char *name, i
     struct ares_addrinfo_hints hints = {
         .ai_flags = ARES_AI_ENVHOSTS, .ai_family = family, .ai_socktype = SOCK_STREAM};
     struct question *q = mem_new(sizeof *q);
-    *q = (struct question){c, take, query};
+    *q = (struct question){c, take, query, c->heard};
     if (kind == DNS_ADDRESSES)
         ares_getaddrinfo(c->ares, name, NULL, &hints, on_addresses, q);
     else if (kind == DNS_SERVICES)
