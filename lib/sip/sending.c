@@ -278,6 +278,7 @@ static void find(struct sending *s)
         return;
     }
     s->targets = targets_new(s->local->dns, &u, s->local->config, is_large(s), on_ready, s);
+    targets_prefer(s->targets, &s->dialog->hop.addr);
     loop_at(s->loop, &s->timer, clock_ms() + DNS_LIMIT_MS, on_limit, s);
     go_on(s);
 }
@@ -351,12 +352,27 @@ static void on_failed(void *arg, struct sip_client *c, int error)
 
 static const struct sip_client_ops client_ops = {on_response, on_failed};
 
+/* An ACK that waits is as good for each repetition of the 2xx. */
+static bool ack_waits(const struct dialog *d, const struct osip_message *m)
+{
+    for (const struct sending *s = d->way.sendings; s != NULL && m != NULL; s = s->next)
+        if (s->ops == NULL && s->message != NULL &&
+            strcmp(s->message->cseq->number, m->cseq->number) == 0)
+            return true;
+    return false;
+}
+
 struct sending *sending_new(struct dialog *d, struct local *l, struct osip_message *m,
                             const struct sip_client_ops *ops, void *arg)
 {
-    struct sending *s = mem_new(sizeof(*s));
+    struct sending *s;
     struct sending **tail = &d->way.sendings;
 
+    if (ops == NULL && ack_waits(d, m)) {
+        sip_message_free(m);
+        return NULL;
+    }
+    s = mem_new(sizeof(*s));
     *s = (struct sending){.dialog = d, .local = l, .message = m, .ops = ops, .arg = arg};
     s->loop = l->loop;
     s->uri = slice_dup(dialog_next(d));

@@ -48,6 +48,7 @@ struct targets {
     size_t n_services;
     struct host hosts[HOSTS_MAX];
     size_t n_hosts, next_host;
+    struct net_addr preferred; /* len 0: none */
     struct sip_hop hops[2 * ADDRESSES_MAX];
     size_t n_hops, next_hop;
 
@@ -141,6 +142,11 @@ void targets_free(struct targets *t)
     free(t);
 }
 
+void targets_prefer(struct targets *t, const struct net_addr *a)
+{
+    t->preferred = *a;
+}
+
 const char *targets_why(const struct targets *t)
 {
     return t->why[0] != '\0' ? t->why : "no address";
@@ -213,14 +219,22 @@ static void add_address(struct targets *t, const struct net_addr *a, bool tcp_to
     t->hops[t->n_hops++] = (struct sip_hop){.transport = transport, .addr = *a};
 }
 
+static bool is_preferred(const struct targets *t, const struct net_addr *a)
+{
+    return t->preferred.len != 0 && net_same_host(a, &t->preferred) &&
+           net_port(a) == net_port(&t->preferred);
+}
+
 static void add_addresses(struct targets *t, const struct net_addr *a, size_t n)
 {
     bool tcp_too = t->large && !t->named && !any_stream(t);
 
     t->n_hops = 0;
     t->next_hop = 0;
-    for (size_t i = 0; i < n && i < ADDRESSES_MAX; i++)
-        add_address(t, &a[i], tcp_too);
+    for (int first = 1; first >= 0; first--)
+        for (size_t i = 0; i < n; i++)
+            if (is_preferred(t, &a[i]) == (first == 1))
+                add_address(t, &a[i], tcp_too);
 }
 
 static void on_addresses(void *arg, const struct dns_reply *r)

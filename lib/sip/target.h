@@ -24,6 +24,8 @@ void targets_free(struct targets *t); /* `ready` is not called any more */
  * any more: EPROTONOSUPPORT where no transport of ours fits, ELIBACC where the resolver cannot be
  * loaded, ENOENT. */
 int targets_next(struct targets *t, struct sip_hop *hop);
+/* Among the addresses of one host, this one goes first. */
+void targets_prefer(struct targets *t, const struct net_addr *a);
 /* Why nothing was found, or what was not: "SRV _sip._udp.example.com: no DNS server answered". */
 const char *targets_why(const struct targets *t);
 

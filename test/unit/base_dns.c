@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/dns.h"
 #include "base/mem.h"
-#include "test/unit/dns_server.h"
+#include "test/unit/zone.h"
 
 #include <errno.h>
 

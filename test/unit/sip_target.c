@@ -2,7 +2,7 @@
  * in the same loop. */
 #include "base/clock.h"
 #include "sip/target.h"
-#include "test/unit/dns_server.h"
+#include "test/unit/zone.h"
 
 #include <errno.h>
 

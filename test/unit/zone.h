@@ -1,7 +1,7 @@
 /* A DNS server in the test's own loop, on UDP and TCP of one loopback port: it says what the test
  * put into its zone, or misbehaves. */
-#ifndef TEST_UNIT_DNS_SERVER_H
-#define TEST_UNIT_DNS_SERVER_H
+#ifndef TEST_UNIT_ZONE_H
+#define TEST_UNIT_ZONE_H
 
 #include "base/loop.h"
 #include "base/net.h"
