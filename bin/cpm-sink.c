@@ -19,6 +19,7 @@
 struct config {
     struct opt_list sip, behave;
     const char *store, *msrp_listen;
+    struct tls_plan sip_tls;
     int64_t count, t1;
 };
 
@@ -30,8 +31,26 @@ static void read_options(struct config *c, int argc, char **argv)
         {.name = "sip",
          .kind = OPT_LIST,
          .arg = "PROTO:ADDR:PORT",
-         .help = "where to take SIP: udp or tcp, port 0 for any (" SIP_DEFAULT ")",
+         .help = "where to take SIP: udp, tcp or tls, port 0 for any (" SIP_DEFAULT ")",
          .to = &c->sip,
+         .where = OPT_COMMAND_LINE},
+        {.name = "sip-tls-ca",
+         .kind = OPT_TEXT,
+         .arg = "FILE",
+         .help = "CAs to trust for SIP: a PEM file, or a folder by openssl rehash",
+         .to = &c->sip_tls.ca,
+         .where = OPT_COMMAND_LINE},
+        {.name = "sip-tls-cert",
+         .kind = OPT_TEXT,
+         .arg = "FILE",
+         .help = "our certificate for SIP (PEM), however bad",
+         .to = &c->sip_tls.cert,
+         .where = OPT_COMMAND_LINE},
+        {.name = "sip-tls-key",
+         .kind = OPT_TEXT,
+         .arg = "FILE",
+         .help = "its private key (PEM), if it is not in the same file",
+         .to = &c->sip_tls.key,
          .where = OPT_COMMAND_LINE},
         {.name = "msrp-listen",
          .kind = OPT_TEXT,
@@ -110,7 +129,27 @@ static void raise_descriptors(void)
         err_warn("only %ju descriptors", (uintmax_t)r.rlim_cur);
 }
 
-static void listen_sip(struct sink *s, const char *text)
+static bool is_transport(struct slice name, enum sip_transport *t)
+{
+    for (*t = SIP_UDP; *t <= SIP_TLS; ++*t)
+        if (slice_is(name, sip_transport_name(*t)))
+            return true;
+    return false;
+}
+
+static void start_tls(struct sink *s, const struct tls_plan *plan)
+{
+    char why[TLS_WHY_SIZE];
+    if (s->sip_tls)
+        return;
+    if (!plan->cert)
+        err_die(EX_USAGE, "--sip-tls-cert", "is missing", "a server of TLS needs a certificate");
+    if (tls_context_new(&s->sip_tls, plan, why))
+        err_die(EX_NOPERM, "SIP over TLS", why, NULL);
+    sip_stack_tls(s->stack, s->sip_tls);
+}
+
+static void listen_sip(struct sink *s, const char *text, const struct tls_plan *tls)
 {
     struct line_out o;
     struct net_bind b;
@@ -118,12 +157,13 @@ static void listen_sip(struct sink *s, const char *text)
     char at[NET_TEXT_SIZE], uri[NET_TEXT_SIZE + 32];
     struct slice rest = slice_of(text);
     struct slice proto = slice_cut(&rest, ':');
-    enum sip_transport t = slice_is(proto, "tcp") ? SIP_TCP : SIP_UDP;
-    if ((!slice_is(proto, "tcp") && !slice_is(proto, "udp")) || !rest.p ||
-        net_parse_bind(rest.p, &b))
-        err_die(EX_USAGE, text, "not of the form udp:ADDR:PORT or tcp:ADDR:PORT", NULL);
+    enum sip_transport t;
+    if (!is_transport(proto, &t) || !rest.p || net_parse_bind(rest.p, &b))
+        err_die(EX_USAGE, text, "not of the form udp:ADDR:PORT, tcp:... or tls:...", NULL);
+    if (t == SIP_TLS)
+        start_tls(s, tls);
     /* With SO_REUSEADDR two sinks could share a UDP port, and each get what is the other's. */
-    int error = sip_stack_listen(s->stack, t, &b, AF_UNSPEC, t == SIP_TCP, &bound);
+    int error = sip_stack_listen(s->stack, t, &b, AF_UNSPEC, t != SIP_UDP, &bound);
     if (error)
         err_die(EX_UNAVAILABLE, text, strerror(error), NULL);
     net_addr_text(at, &bound);
@@ -172,9 +212,9 @@ static struct sink *start(const struct config *c)
         err_die(EX_OSERR, "start", strerror(error), NULL);
     listen_msrp(s, c->msrp_listen);
     for (size_t i = 0; i < c->sip.n; i++)
-        listen_sip(s, c->sip.v[i]);
+        listen_sip(s, c->sip.v[i], &c->sip_tls);
     if (!c->sip.n)
-        listen_sip(s, SIP_DEFAULT);
+        listen_sip(s, SIP_DEFAULT, &c->sip_tls);
     return s;
 }
 
@@ -187,7 +227,7 @@ static int verdict(const struct sink *s)
 
 int main(int argc, char **argv)
 {
-    struct config c = {.t1 = 500};
+    struct config c = {.t1 = 500, .sip_tls.expired = true};
     err_program("cpm-sink");
     read_options(&c, argc, argv);
     check_config(&c);
@@ -200,6 +240,7 @@ int main(int argc, char **argv)
         (void)verdict(s);
     sink_clear(s);
     sip_stack_free(s->stack);
+    tls_context_free(s->sip_tls);
     loop_free(s->loop);
     free(s);
     return status;

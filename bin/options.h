@@ -64,6 +64,7 @@
 /* struct sip_config, without from and to */
 #define SIP_OPTIONS(TO)     \
     SIP_WAY_OPTIONS(TO)     \
+    SIP_TLS_OPTIONS(TO)     \
     SIP_AUTH_OPTIONS(TO)    \
     SIP_SESSION_OPTIONS(TO) \
     SIP_HEADER_OPTIONS(TO)  \
@@ -77,8 +78,8 @@
      .to = TO(proxy)},                                                            \
         {.name = "transport",                                                     \
          .kind = OPT_CHOICE,                                                      \
-         .arg = "udp|tcp",                                                        \
-         .choices = "udp|tcp",                                                    \
+         .arg = "udp|tcp|tls",                                                    \
+         .choices = "udp|tcp|tls",                                                \
          .help = "SIP transport, where the next hop's URI names none",            \
          .to = TO(transport)},                                                    \
         {.name = "sip-bind",                                                      \
@@ -91,6 +92,24 @@
          .arg = "HOST",                                                           \
          .help = "host to name in Via and Contact",                               \
          .to = TO(sip_advertise)},
+
+#define SIP_TLS_OPTIONS(TO)                                                     \
+    {.name = "sip-tls-ca",                                                      \
+     .kind = OPT_TEXT,                                                          \
+     .arg = "FILE",                                                             \
+     .help = "CAs to trust for SIP: a PEM file, or a folder by openssl rehash", \
+     .to = TO(sip_tls_ca)},                                                     \
+        {.name = "sip-tls-cert",                                                \
+         .kind = OPT_TEXT,                                                      \
+         .arg = "FILE",                                                         \
+         .help = "our certificate for SIP (PEM), with what leads to its root",  \
+         .to = TO(sip_tls_cert)},                                               \
+        {.name = "sip-tls-key",                                                 \
+         .kind = OPT_TEXT,                                                      \
+         .arg = "FILE",                                                         \
+         .help = "its private key (PEM), if it is not in the same file",        \
+         .to = TO(sip_tls_key),                                                 \
+         .where = OPT_SECRET_FILE},
 
 #define SIP_AUTH_OPTIONS(TO)                                 \
     {.name = "auth-user",                                    \
@@ -386,6 +405,9 @@
         "setup", \
         "sip-advertise", \
         "sip-bind", \
+        "sip-tls-ca", \
+        "sip-tls-cert", \
+        "sip-tls-key", \
         "size-of", \
         "speak-first", \
         "stall-timeout", \

@@ -44,11 +44,17 @@ stop_peers() {
 }
 
 # start_kamailio [HOST [DEFINE...]]: a record-routing proxy on UDP and TCP: PROXY (host:port), its log
-# in proxy.log. HOST is 127.0.0.1 or [::1]; DEFINEs are those of kamailio/proxy.cfg.
+# in proxy.log. HOST is 127.0.0.1 or [::1]; DEFINEs are those of kamailio/proxy.cfg. With WITH_TLS it
+# takes TLS too, on PROXY_TLS.
 start_kamailio() {
   local host=${1:-127.0.0.1} tries pid define defines=()
   shift $(($# > 0))
   for define; do defines+=(-A "$define"); done
+  if [[ " $* " == *' WITH_TLS '* ]]; then
+    pick_port || return 1
+    PROXY_TLS=$host:$PORT
+    defines+=(-l "tls:$PROXY_TLS")
+  fi
   for ((tries = 0; tries < 5; tries++)); do
     pick_port || return 1
     rm -rf kamailio.run

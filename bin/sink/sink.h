@@ -7,6 +7,7 @@
 
 #include "base/loop.h"
 #include "base/net.h"
+#include "base/tls.h"
 #include "bin/sink/behave.h"
 #include "bin/sink/store.h"
 #include "journal/line.h"
@@ -23,7 +24,8 @@ struct conn;
 struct sink {
     struct loop *loop;
     struct sip_stack *stack;
-    const char *store; /* folder; NULL: nothing is kept */
+    struct tls_context *sip_tls; /* NULL: no TLS */
+    const char *store;           /* folder; NULL: nothing is kept */
     const char *const *rules;
     size_t n_rules;
     int64_t t1;

@@ -16,7 +16,7 @@ const struct openssl_module *openssl_module(char why[MODULE_WHY_SIZE])
 
 int tls_context_new(struct tls_context **out, const struct tls_plan *plan, char why[TLS_WHY_SIZE])
 {
-    return openssl_module(why) ? module->context_new(out, plan, why) : ENOSYS;
+    return openssl_module(why) ? module->context_new(out, plan, why) : ELIBACC;
 }
 
 /* Whoever has a context or a connection has the module. */

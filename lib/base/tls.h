@@ -33,7 +33,7 @@ struct tls_plan {
 };
 
 /* 0; EKEYREJECTED: certificate, key or trust cannot be used, `why` names the file and the cause;
- * ENOSYS: the module is missing. */
+ * ELIBACC: the module is missing. */
 int tls_context_new(struct tls_context **out, const struct tls_plan *plan, char why[TLS_WHY_SIZE]);
 void tls_context_free(struct tls_context *c); /* after its connections; NULL is harmless */
 

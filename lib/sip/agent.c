@@ -174,6 +174,7 @@ void sip_agent_free(struct sip_agent *a)
     forks_free(a);
     targets_free(a->targets);
     dns_free(a->local.dns);
+    tls_context_free(a->local.tls);
     call_free(&a->call);
     buf_free(&a->offer);
     for (size_t i = 0; i < a->earlies; i++)

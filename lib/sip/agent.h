@@ -25,6 +25,8 @@ struct local {
     struct sip_stack *stack;
     struct dns *dns;
     const struct sip_config *config;
+    struct tls_context *tls; /* once something goes by TLS */
+    char tls_why[TLS_WHY_SIZE];
     struct net_addr again; /* the address of a dead owner, to be bound again; len 0: none */
     struct local_end {
         enum sip_transport transport;
@@ -34,12 +36,14 @@ struct local {
 };
 
 /* Makes the stack and the resolver, which are the caller's to free: the stack first, then dialogs
- * and targets, the resolver last. 0 or ENOSYS. */
+ * and targets, the resolver and `tls` last. 0 or ENOSYS. */
 int local_start(struct local *l, struct loop *loop, const struct sip_config *c,
                 const struct sip_stack_ops *ops, void *arg);
-/* Makes sure that something listens for the answers to a request to `to`. 0 or net_open's errors.
- */
+/* Makes sure that something listens for the answers to a request to `to`, and makes TLS ready where
+ * it needs that. 0, net_open's errors, or tls_context_new's. */
 int local_listen(struct local *l, const struct sip_hop *to, struct net_addr *bound);
+/* What an error of local_listen or of the stack is about. */
+const char *local_why(const struct local *l, int error);
 /* host:port as `to` shall see us; only after local_listen. The caller frees it. */
 char *local_sent_by(const struct local *l, const struct sip_hop *to);
 

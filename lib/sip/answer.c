@@ -180,7 +180,7 @@ static void on_fork_failed(void *arg, struct sip_client *c, int error)
     struct fork *f = arg;
 
     (void)c;
-    err_step("BYE of a forked dialog: %s", strerror(error));
+    err_step("BYE of a forked dialog: %s", local_why(&f->agent->local, error));
     f->bye = NULL;
     agent_enter(f->agent, f->agent->state);
 }

@@ -45,7 +45,7 @@ static void on_bye_failed(void *arg, struct sip_client *c, int error)
 
     (void)c;
     a->bye = NULL;
-    err_warn("the BYE was not answered: %s", strerror(error));
+    err_warn("the BYE was not answered: %s", local_why(&a->local, error));
     finish(a, "BYE", 408, "", error == ETIMEDOUT ? "timeout" : "unreachable");
 }
 
@@ -102,7 +102,7 @@ static void on_cancel_failed(void *arg, struct sip_client *c, int error)
     struct sip_agent *a = arg;
 
     (void)c;
-    err_step("the CANCEL was not answered: %s", strerror(error));
+    err_step("the CANCEL was not answered: %s", local_why(&a->local, error));
     a->cancel = NULL;
 }
 

@@ -104,6 +104,18 @@ static enum sip_transport transport_of(const char *name)
     return strcmp(name, "tcp") == 0 ? SIP_TCP : strcmp(name, "tls") == 0 ? SIP_TLS : SIP_UDP;
 }
 
+/* The domain that the next hop had to prove, and has to prove again. */
+static void note_domain(struct sip_hop *hop, const struct journal *facts)
+{
+    const char *route = journal_get(facts, "invite.route.1.uri");
+    const char *next = route != NULL ? route : journal_get(facts, "invite.sent.uri");
+    struct uri u;
+
+    if (next != NULL && uri_parse(uri_of_name_addr(slice_of(next)), &u, NULL) == 0 &&
+        u.host.n < sizeof(hop->domain))
+        (void)snprintf(hop->domain, sizeof(hop->domain), "%.*s", (int)u.host.n, u.host.p);
+}
+
 int hop_from_facts(struct sip_hop *hop, struct net_addr *local, const struct journal *facts,
                    const char *event, const char *local_key)
 {
@@ -117,6 +129,8 @@ int hop_from_facts(struct sip_hop *hop, struct net_addr *local, const struct jou
     *hop = (struct sip_hop){.transport = transport_of(transport != NULL ? transport : "udp")};
     if (next == NULL || net_parse(next, &hop->addr) != 0)
         return EBADMSG;
+    if (hop->transport == SIP_TLS)
+        note_domain(hop, facts);
     next = journal_get(facts, local_key);
     return next != NULL && net_parse(next, local) == 0 ? 0 : EBADMSG;
 }

@@ -50,11 +50,13 @@ static int check_way(const struct sip_config *c, const struct uri *next, const c
     if (next->scheme == URI_TEL)
         return fault_set(f, EX_USAGE, text, "no route to a telephone number",
                          "name the next hop with --proxy");
-    if (next->scheme == URI_SIPS || slice_is_nocase(transport, "tls") ||
-        (c->transport != NULL && strcasecmp(c->transport, "tls") == 0))
-        return fault_set(f, EX_USAGE, text, "SIP over TLS is not supported yet", NULL);
-    if (transport.n > 0 && !slice_is_nocase(transport, "udp") && !slice_is_nocase(transport, "tcp"))
-        return fault_set(f, EX_USAGE, text, "unknown ;transport=", "udp or tcp");
+    if (transport.n == 0 && c->transport != NULL)
+        transport = slice_of(c->transport);
+    if ((next->scheme == URI_SIPS || uri_is_secure(c->to)) && slice_is_nocase(transport, "udp"))
+        return fault_set(f, EX_USAGE, text, "sips: goes by TLS alone", "leave out udp");
+    if (transport.n > 0 && !slice_is_nocase(transport, "udp") &&
+        !slice_is_nocase(transport, "tcp") && !slice_is_nocase(transport, "tls"))
+        return fault_set(f, EX_USAGE, text, "unknown ;transport=", "udp, tcp or tls");
     return 0;
 }
 
@@ -73,8 +75,6 @@ static int check_addresses(const struct sip_config *c, struct sip_fault *f)
         status = check_uri("--proxy", c->proxy.v[i - 1], false, &next, f);
     if (status != 0)
         return status;
-    if (to.scheme == URI_SIPS)
-        return check_way(c, &to, c->to, f);
     return c->proxy.n > 0 ? check_way(c, &next, c->proxy.v[0], f) : check_way(c, &to, c->to, f);
 }
 
@@ -152,6 +152,8 @@ static int check_rest(const struct sip_config *c, struct sip_fault *f)
     if ((c->auth_user == NULL) != (c->auth_password_file == NULL))
         return fault_set(f, EX_USAGE, c->auth_user != NULL ? "--auth-password-file" : "--auth-user",
                          "is missing", "give both or none");
+    if (c->sip_tls_key != NULL && c->sip_tls_cert == NULL)
+        return fault_set(f, EX_USAGE, "--sip-tls-cert", "is missing", "the key belongs to it");
     if (c->sip_bind != NULL && net_parse_bind(c->sip_bind, &bind) != 0)
         return fault_set(f, EX_USAGE, "--sip-bind", "not an address", "ADDR[:PORT[-PORT]]");
     if (c->dns_server != NULL && dns_servers_check(c->dns_server) != 0)

@@ -120,9 +120,12 @@ char *contact_value(const struct sip_config *c, const char *sent_by, enum sip_tr
 {
     char *user = contact_user(c);
     char *urn = escaped(c->icsi);
-    char *value = mem_format(
-        "<sip:%s@%s%s%s>;+g.3gpp.icsi-ref=\"%s\"", user, sent_by,
-        t == SIP_UDP ? "" : ";transport=", t == SIP_UDP ? "" : sip_transport_name(t), urn);
+    const char *route = c->proxy.n > 0 ? c->proxy.v[0] : NULL;
+    bool secure = uri_is_secure(c->to) || uri_is_secure(route); /* RFC 3261 8.1.1.8 */
+    bool named = !secure && t != SIP_UDP;
+    char *value =
+        mem_format("<%s:%s@%s%s%s>;+g.3gpp.icsi-ref=\"%s\"", secure ? "sips" : "sip", user, sent_by,
+                   named ? ";transport=" : "", named ? sip_transport_name(t) : "", urn);
 
     free(user);
     free(urn);

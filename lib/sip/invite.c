@@ -92,13 +92,21 @@ static void local_fault(struct sip_agent *a, int err)
     const char *bind = a->config->sip_bind;
     struct sip_fault f;
     int status = err == EADDRINUSE ? EX_OSERR : err == EACCES ? EX_NOPERM : EX_CONFIG;
+    bool tls = err == EKEYREJECTED || err == ELIBACC;
 
+    if (err == EKEYREJECTED)
+        status = EX_NOPERM;
     if (err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM)
         status = EX_OSERR;
-    (void)fault_set(&f, status, bind != NULL ? bind : "SIP socket", strerror(err),
-                    bind != NULL ? "choose another --sip-bind" : NULL);
+    if (tls)
+        bind = NULL;
+    (void)fault_set(&f, status,
+                    tls            ? "SIP over TLS"
+                    : bind != NULL ? bind
+                                   : "SIP socket",
+                    local_why(&a->local, err), bind != NULL ? "choose another --sip-bind" : NULL);
     err_line(f.what, f.why, f.hint);
-    failure_set(a, status, 0, "", "local-address", f.why);
+    failure_set(a, status, 0, "", tls ? "certificate" : "local-address", f.why);
     a->failure.silent = true;
     failure_say(a);
     agent_enter(a, SIP_ENDED);
@@ -180,7 +188,7 @@ static void try_next(struct sip_agent *a)
         a->local_error = send_to(a, &hop);
         if (a->local_error == 0)
             return;
-        err_step("%s: %s", text, strerror(a->local_error));
+        err_step("%s: %s", text, local_why(&a->local, a->local_error));
     }
     if (err != EINPROGRESS)
         out_of_targets(a, err);
@@ -209,23 +217,28 @@ static void on_answer_timeout(void *arg)
     sip_agent_end(a, "no-answer", 64 * a->config->t1);
 }
 
+static const char *error_word(int error)
+{
+    return error == ETIMEDOUT ? "timeout" : error == EKEYREJECTED ? "certificate" : "unreachable";
+}
+
 static void on_failed(void *arg, struct sip_client *c, int error)
 {
     struct sip_agent *a = arg;
     struct failure f;
-    char where[NET_TEXT_SIZE], text[160];
+    char where[NET_TEXT_SIZE], text[256];
 
     (void)c;
     a->invite = NULL;
     net_addr_text(where, &a->call.hop.addr);
     (void)snprintf(text, sizeof(text), "%s by %s: %s", where, sip_via_name(a->call.hop.transport),
-                   error == ETIMEDOUT ? "no answer" : strerror(error));
+                   error == ETIMEDOUT ? "no answer" : sip_stack_why(a->local.stack, error));
     err_step("%s", text);
     if (a->state == SIP_ENDING) {
         cancel_done(a, 0, "");
         return;
     }
-    failure_make(&f, EX_TEMPFAIL, 0, "", error == ETIMEDOUT ? "timeout" : "unreachable", text);
+    failure_make(&f, sip_error_verdict(error), 0, "", error_word(error), text);
     set_back(a, &f);
     try_next(a);
 }
@@ -360,7 +373,8 @@ void sip_agent_invite(struct sip_agent *a)
         agent_fail(a, EX_USAGE, 0, "", "unresolved", why);
         return;
     }
-    a->targets = targets_new(a->local.dns, &u, a->config, is_large(a), on_ready, a);
+    a->targets = targets_new(a->local.dns, &u, a->config, uri_is_secure(a->config->to), is_large(a),
+                             on_ready, a);
     loop_at(a->loop, &a->answer_timer, clock_ms() + a->config->answer_timeout, on_answer_timeout,
             a);
     try_next(a);

@@ -48,6 +48,26 @@ static bool sibling(const struct local *l, int family, struct net_bind *b)
     return false;
 }
 
+const char *local_why(const struct local *l, int error)
+{
+    if ((error == EKEYREJECTED || error == ELIBACC) && l->tls_why[0] != '\0')
+        return l->tls_why;
+    return sip_stack_why(l->stack, error);
+}
+
+/* Only a run that speaks TLS loads it. */
+static int start_tls(struct local *l)
+{
+    struct tls_plan plan = {.ca = l->config->sip_tls_ca,
+                            .cert = l->config->sip_tls_cert,
+                            .key = l->config->sip_tls_key};
+    int err = l->tls == NULL ? tls_context_new(&l->tls, &plan, l->tls_why) : 0;
+
+    if (err == 0)
+        sip_stack_tls(l->stack, l->tls);
+    return err;
+}
+
 static int listen_on(struct local *l, const struct sip_hop *to, const struct net_bind *b,
                      struct net_addr *bound)
 {
@@ -82,6 +102,11 @@ int local_listen(struct local *l, const struct sip_hop *to, struct net_addr *bou
     }
     if (l->n + 1 >= sizeof(l->ends) / sizeof(l->ends[0]))
         return EMFILE;
+    if (to->transport == SIP_TLS)
+        err = start_tls(l);
+    if (err != ENOENT && err != 0)
+        return err;
+    err = ENOENT;
     if (l->again.len != 0 && l->again.ss.ss_family == to->addr.ss.ss_family) {
         b = one_port(&l->again);
         err = listen_on(l, to, &b, bound);

@@ -172,7 +172,7 @@ static void on_failed(void *arg, struct sip_client *c, int error)
 
     (void)c;
     a->refresh = NULL;
-    err_step("the refresh failed: %s", strerror(error));
+    err_step("the refresh failed: %s", local_why(&a->local, error));
     if (error == ETIMEDOUT)
         session_lost(a, "refresh", "refresh timed out");
     else

@@ -80,13 +80,14 @@ static void on_tell(void *arg)
     const struct sip_client_ops *ops = s->ops;
     struct osip_message *busy = s->busy;
     struct sip_hop from = s->busy_from;
+    const char *why = local_why(s->local, s->error);
     void *owner = s->arg;
     int error = s->error;
 
     s->busy = NULL;
     destroy(s);
     if (ops == NULL)
-        err_warn("ACK could not be sent: %s", strerror(error));
+        err_warn("ACK could not be sent: %s", why);
     else if (busy != NULL)
         ops->response(owner, NULL, busy, &from);
     else
@@ -144,8 +145,11 @@ static void as_the_invite(const struct sending *s, struct sip_hop *hop)
         return;
     if (uri_parse(slice_of(s->uri), &u, NULL) == 0 && uri_param(&u, "transport").n == 0)
         hop->transport = sent->transport;
-    if (hop->transport == sent->transport)
-        hop->connection = sent->connection;
+    if (hop->transport != sent->transport)
+        return;
+    hop->connection = sent->connection;
+    if (hop->domain[0] == '\0')
+        memcpy(hop->domain, sent->domain, sizeof(hop->domain));
 }
 
 static const struct sip_client_ops client_ops;
@@ -277,7 +281,8 @@ static void find(struct sending *s)
         run_out(s, EBADMSG);
         return;
     }
-    s->targets = targets_new(s->local->dns, &u, s->local->config, is_large(s), on_ready, s);
+    s->targets = targets_new(s->local->dns, &u, s->local->config, uri_is_secure(s->dialog->target),
+                             is_large(s), on_ready, s);
     targets_prefer(s->targets, &s->dialog->hop.addr);
     loop_at(s->loop, &s->timer, clock_ms() + DNS_LIMIT_MS, on_limit, s);
     go_on(s);
@@ -345,7 +350,7 @@ static void on_failed(void *arg, struct sip_client *c, int error)
     struct sending *s = arg;
 
     (void)c;
-    err_step("%s: %s", s->uri, strerror(error));
+    err_step("%s: %s", s->uri, sip_stack_why(s->local->stack, error));
     s->error = error;
     next_target(s);
 }

@@ -79,6 +79,8 @@ bool sip_same_originator(const char *cpim_from, const char *from);
 
 /* The exit status for a final response to the INVITE, the only such table (RFC 3261 21). */
 int sip_verdict(int code);
+/* And where there is none: an errno value of the transport, or of tls.h. */
+int sip_error_verdict(int error);
 
 /* --- The owner of the dialog. */
 

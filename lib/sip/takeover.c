@@ -80,7 +80,7 @@ static void on_bye_failed(void *arg, struct sip_client *c, int error)
 
     (void)c;
     t->bye = NULL;
-    err_step("BYE: %s", strerror(error));
+    err_step("BYE: %s", local_why(&t->local, error));
     finish(t, 408, "", error == ETIMEDOUT ? "timeout" : "unreachable");
 }
 
@@ -120,7 +120,7 @@ static void on_cancel_failed(void *arg, struct sip_client *c, int error)
 
     (void)c;
     t->cancel = NULL;
-    err_step("CANCEL: %s", strerror(error));
+    err_step("CANCEL: %s", local_why(&t->local, error));
     if (error != ETIMEDOUT)
         finish(t, 408, "", "unreachable");
 }
@@ -275,5 +275,6 @@ void sip_takeover_free(struct sip_takeover *t)
     call_free(&t->call);
     dialog_free(&t->dialog);
     dns_free(t->local.dns);
+    tls_context_free(t->local.tls);
     free(t);
 }

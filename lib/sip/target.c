@@ -40,6 +40,7 @@ struct targets {
     bool named; /* the URI or an option says which transport */
     enum sip_transport transport;
     char domain[DNS_NAME_SIZE]; /* TARGET of RFC 3263 4 */
+    char host[DNS_NAME_SIZE];   /* of the URI, that TLS peers have to prove (RFC 5922 4) */
     uint16_t port;              /* 0: none given */
 
     enum { BEGIN, POINTERS, SERVICES, HOSTS } step;
@@ -70,11 +71,6 @@ static int bound_family(const struct sip_config *c)
     return a.ss.ss_family;
 }
 
-static bool is_spoken(enum sip_transport t)
-{
-    return t != SIP_TLS;
-}
-
 /* 0 or EPROTONOSUPPORT */
 static int name_transport(struct targets *t, const struct uri *next, const struct sip_config *c)
 {
@@ -83,7 +79,7 @@ static int name_transport(struct targets *t, const struct uri *next, const struc
     if (name.n == 0 && c->transport != NULL)
         name = slice_of(c->transport);
     t->named = true;
-    if (next->scheme == URI_SIPS || slice_is_nocase(name, "tls"))
+    if (t->sips || slice_is_nocase(name, "tls"))
         t->transport = SIP_TLS;
     else if (slice_is_nocase(name, "tcp"))
         t->transport = SIP_TCP;
@@ -93,11 +89,11 @@ static int name_transport(struct targets *t, const struct uri *next, const struc
         t->named = false;
     else
         return EPROTONOSUPPORT;
-    return is_spoken(t->transport) ? 0 : EPROTONOSUPPORT;
+    return 0;
 }
 
 struct targets *targets_new(struct dns *dns, const struct uri *next, const struct sip_config *c,
-                            bool large, void (*ready)(void *arg), void *arg)
+                            bool secure, bool large, void (*ready)(void *arg), void *arg)
 {
     struct targets *t = mem_new(sizeof(*t));
     struct slice maddr = uri_param(next, "maddr");
@@ -107,17 +103,18 @@ struct targets *targets_new(struct dns *dns, const struct uri *next, const struc
     t->ready = ready;
     t->arg = arg;
     t->family = bound_family(c);
-    t->sips = next->scheme == URI_SIPS;
+    t->sips = secure || next->scheme == URI_SIPS;
     t->large = large;
     t->port = next->port;
     if (next->scheme == URI_TEL || name_transport(t, next, c) != 0) {
         t->error = EPROTONOSUPPORT;
         (void)snprintf(t->why, sizeof(t->why), "this transport is not supported");
-    } else if (domain.n >= sizeof(t->domain)) {
+    } else if (domain.n >= sizeof(t->domain) || next->host.n >= sizeof(t->host)) {
         t->error = ENOENT;
         (void)snprintf(t->why, sizeof(t->why), "the host name is too long");
     } else {
         (void)snprintf(t->domain, sizeof(t->domain), "%.*s", (int)domain.n, domain.p);
+        (void)snprintf(t->host, sizeof(t->host), "%.*s", (int)next->host.n, next->host.p);
     }
     return t;
 }
@@ -216,7 +213,10 @@ static void add_address(struct targets *t, const struct net_addr *a, bool tcp_to
         return;
     if (tcp_too)
         t->hops[t->n_hops++] = (struct sip_hop){.transport = SIP_TCP, .addr = *a};
-    t->hops[t->n_hops++] = (struct sip_hop){.transport = transport, .addr = *a};
+    struct sip_hop *hop = &t->hops[t->n_hops++];
+    *hop = (struct sip_hop){.transport = transport, .addr = *a};
+    if (transport == SIP_TLS)
+        (void)snprintf(hop->domain, sizeof(hop->domain), "%s", t->host);
 }
 
 static bool is_preferred(const struct targets *t, const struct net_addr *a)
@@ -363,7 +363,7 @@ static bool transport_of(const struct targets *t, const struct dns_naptr *p,
         *transport = SIP_UDP;
     else
         return false;
-    return is_spoken(*transport);
+    return true;
 }
 
 static void on_pointers(void *arg, const struct dns_reply *r)

@@ -240,3 +240,8 @@ bool sip_same_originator(const char *cpim_from, const char *from)
     return slice_eq(a.user, b.user) && a.host.n == b.host.n &&
            strncasecmp(a.host.p, b.host.p, a.host.n) == 0 && a.port == b.port;
 }
+
+bool uri_is_secure(const char *text)
+{
+    return text != NULL && strncasecmp(text, "sips:", 5) == 0;
+}

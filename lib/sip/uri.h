@@ -22,6 +22,8 @@ int uri_parse(struct slice text, struct uri *u, const char **why);
 /* The value of a parameter; p == NULL: not there; n == 0: there without value (lr). */
 struct slice uri_param(const struct uri *u, const char *name);
 
+bool uri_is_secure(const char *text); /* sips:; NULL is not */
+
 /* The URI as it has to stand on the wire (brackets around IPv6). The caller frees it. */
 char *uri_text(const struct uri *u);
 

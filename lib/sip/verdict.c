@@ -1,6 +1,7 @@
 /* From what the peer answered to the INVITE to the exit status: the one table (RFC 3261 21). */
 #include "sip/sip.h"
 
+#include <errno.h>
 #include <sysexits.h>
 
 static const struct {
@@ -28,4 +29,11 @@ int sip_verdict(int code)
         if (code >= verdicts[i].low && code <= verdicts[i].high)
             return verdicts[i].status;
     return EX_PROTOCOL;
+}
+
+int sip_error_verdict(int error)
+{
+    if (error == EKEYREJECTED)
+        return EX_NOPERM;
+    return error == EPROTO ? EX_PROTOCOL : EX_TEMPFAIL;
 }
