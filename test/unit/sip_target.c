@@ -48,7 +48,7 @@ static void find(const char *text, bool large)
     dns_server.asked[0] = '\0';
     if (uri_parse(slice_of(text), &u, NULL) != 0)
         abort();
-    targets = targets_new(dns, &u, &config, large, on_ready, NULL);
+    targets = targets_new(dns, &u, &config, false, large, on_ready, NULL);
     loop_at(l, &guard, clock_ms() + GUARD_MS, on_guard, NULL);
     on_ready(NULL);
     if (end_error == EINPROGRESS)
