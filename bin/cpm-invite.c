@@ -15,6 +15,8 @@
 #define HURRY_MS      4000 /* for an end that others wait for */
 #define STOP_MS       3500 /* the same after a signal, of the 5 s that a stage has */
 #define STOP_MEDIA_MS 1000
+#define ORPHAN_MS     1000 /* of the 2 s in which the others end when one was killed */
+#define SIGNALLED     128  /* a status from here on is that of a signal */
 #define NOBODY_MS     2000 /* for a cpm-bye that starts late, where nothing was ever sent */
 
 struct program {
@@ -26,7 +28,8 @@ struct program {
     struct loop_timer wake;
     int64_t media_over; /* when it was first seen; 0: not yet */
     int64_t call_over;
-    int64_t stopped; /* when the signal came */
+    int64_t stopped;  /* when the order to stop came: a signal, or cpm-bye's death */
+    int64_t orphaned; /* when cpm-bye was first seen dead */
     bool done;
     char conversation[128], contribution[128];
 };
@@ -164,18 +167,53 @@ static void look_before(struct program *p)
 
 /* --- During the call. */
 
+/* Whoever is left waits for us: a signal came to one of us, or one was killed. */
+static bool in_haste(struct program *p)
+{
+    struct journal *j = stage_journal(p->s);
+    const char *why = journal_get(j, "bye.request.why");
+    bool failed = journal_has(j, "msrp.failed");
+    return (why && strcmp(why, "signal") == 0) ||
+           journal_number(j, "msrp.failed.status", 0) >= SIGNALLED ||
+           (!failed && stage_partner(p->s, ROLE_SERVE) == PARTNER_LOST) ||
+           stage_partner(p->s, ROLE_BYE) == PARTNER_LOST;
+}
+
+/* An order to stop, from outside or by ourselves: the others see it in the file. */
+static void order_stop(struct program *p, const char *why)
+{
+    struct line_out o;
+    p->stopped = clock_ms();
+    if (journal_has(stage_journal(p->s), "bye.request"))
+        return;
+    line_begin(&o, "bye.request", stage_sid(p->s));
+    line_text(&o, "why", why);
+    if (stage_emit(p->s, &o, STAGE_FACT) != 0)
+        err_step("the others could not be told to stop");
+}
+
+/* What is nearly done may be finished without cpm-bye, but not for long. */
+static bool orphaned(struct program *p)
+{
+    if (journal_life(stage_journal(p->s), ROLE_BYE) != LIFE_GONE)
+        return false;
+    if (p->orphaned == 0)
+        p->orphaned = clock_ms();
+    return due(p, p->orphaned + ORPHAN_MS);
+}
+
 static void look_during(struct program *p)
 {
     struct journal *j = stage_journal(p->s);
     bool over = media_over(p);
-    bool in_order = journal_has(j, "msrp.transferred") || journal_has(j, "msrp.failed");
-    bool lost = over && bye_lost(p, p->media_over);
+    if (p->stopped == 0 && !over && orphaned(p))
+        order_stop(p, "cpm-bye is gone");
     if (p->stopped != 0) {
         if (over || sip_agent_state(p->agent) != SIP_TALKING || due(p, p->stopped + STOP_MEDIA_MS))
-            sip_agent_end(p->agent, "signal", STOP_MS);
+            sip_agent_end(p->agent, "told to stop", STOP_MS);
     } else if (journal_has(j, "bye.request")) {
-        sip_agent_end(p->agent, "asked for", in_order && !lost ? 0 : HURRY_MS);
-    } else if (lost || stage_over(p->s)) {
+        sip_agent_end(p->agent, "asked for", in_haste(p) ? HURRY_MS : 0);
+    } else if (stage_over(p->s) || (over && bye_lost(p, p->media_over))) {
         sip_agent_end(p->agent, "nobody is left to ask", HURRY_MS);
     }
 }
@@ -262,15 +300,8 @@ static void joined(struct stage *s, void *arg)
 static void stop(struct stage *s, void *arg, int signal)
 {
     struct program *p = arg;
-    struct line_out o;
     (void)signal;
-    p->stopped = clock_ms();
-    if (!journal_has(stage_journal(s), "bye.request")) {
-        line_begin(&o, "bye.request", stage_sid(s));
-        line_text(&o, "why", "signal");
-        if (stage_emit(s, &o, STAGE_FACT) != 0)
-            err_step("the others could not be told of the signal");
-    }
+    order_stop(p, "signal");
     look(s, p);
 }
 

@@ -167,11 +167,6 @@ static void stop(struct waiting *w, int status)
     loop_stop(w->loop);
 }
 
-static void on_timeout(void *arg)
-{
-    stop(arg, EX_TEMPFAIL);
-}
-
 static void on_change(void *arg)
 {
     struct waiting *w = arg;
@@ -180,6 +175,16 @@ static void on_change(void *arg)
         stop(w, EX_IOERR);
     else if (journal_has(w->s->journal, w->event))
         stop(w, EX_OK);
+}
+
+/* With no time to wait at all, what is there counts. */
+static void on_timeout(void *arg)
+{
+    struct waiting *w = arg;
+    w->status = EX_TEMPFAIL;
+    if (w->s->journal)
+        on_change(w);
+    loop_stop(w->loop);
 }
 
 /* A file that is not there yet is waited for: the stage that makes it may be slower than we are. */
@@ -198,7 +203,7 @@ static void on_appear(void *arg)
 static int wait_for(struct session *s, char **operands)
 {
     struct waiting w = {.s = s, .loop = loop_new(), .event = operands[2]};
-    if (s->timeout_ms > 0)
+    if (s->timeout_ms >= 0)
         loop_at(w.loop, &w.timer, clock_ms() + s->timeout_ms, on_timeout, &w);
     on_appear(&w);
     if (w.status == 0)
@@ -246,13 +251,13 @@ static int run(struct session *s, const struct opt_result *r)
 int main(int argc, char **argv)
 {
     err_program("cpm-session");
-    struct session s = {0};
+    struct session s = {.timeout_ms = -1};
     static const char *const known[] = OPTION_NAMES;
     const struct opt own[] = {
         {.name = "timeout",
          .kind = OPT_DURATION,
          .arg = "S",
-         .help = "wait: the most that is waited; then 75",
+         .help = "wait: the most that is waited, then 75; else as long as it takes",
          .to = &s.timeout_ms},
         {0},
     };

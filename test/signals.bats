@@ -57,3 +57,63 @@ abandoned() { # STATUS
   sink_saw sink.cancel
   ! grep msrp.transferred s
 }
+
+# What took less than timer B and F (32 s) was bounded by the order to stop.
+within_bounds() { # SECONDS when it began
+  [ $((SECONDS - $1)) -lt 25 ]
+}
+
+@test "an INVITE without any answer does not hold up the end that a signal asks for" {
+  start_sink --behave silent=invite
+  make_message 100
+  local from=$SECONDS stage status=0
+  cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim >out 2>err 3>&- </dev/null &
+  local deliver=$!
+  cpm-session wait s invite.sent --timeout "$GUARD"
+  stage=$(sed -n 's/.* cpm-msrp-serve\[\([0-9]*\)\] msrp.listening .*/\1/p' s)
+  kill -HUP "$stage"
+  wait "$deliver" || status=$?
+  [ "$status" -ne 0 ]
+  within_bounds "$from"
+}
+
+@test "a killed cpm-bye: the others end a transfer that goes on, and the session" {
+  start_sink --behave read-rate=50000
+  make_message 20000000
+  local from=$SECONDS bye status=0
+  cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim >out 2>err 3>&- </dev/null &
+  local deliver=$!
+  cpm-session wait s msrp.connected --timeout "$GUARD"
+  for bye in $(cat /proc/$deliver/task/$deliver/children); do
+    [ "$(cat "/proc/$bye/comm")" != cpm-bye ] || kill -KILL "$bye"
+  done
+  wait "$deliver" || status=$?
+  assert_status "$status" 75
+  within_bounds "$from"
+  stop_sink
+  sink_saw sink.bye
+  [ "$(cpm-session get s outcome.status)" = 75 ]
+}
+
+@test "a killed cpm-msrp-serve: an unanswered BYE does not hold up the others" {
+  start_sink --behave silent=bye
+  make_message 100
+  local from=$SECONDS stage status=0
+  cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim >out 2>err 3>&- </dev/null &
+  local deliver=$!
+  cpm-session wait s bye.sent --timeout "$GUARD"
+  stage=$(sed -n 's/.* cpm-msrp-serve\[\([0-9]*\)\] msrp.listening .*/\1/p' s)
+  kill -KILL "$stage"
+  wait "$deliver" || status=$?
+  assert_status "$status" 0
+  within_bounds "$from"
+}
+
+@test "--answer-timeout bounds the wait for a peer that says nothing" {
+  start_sink --behave silent=invite
+  make_message 100
+  local from=$SECONDS
+  run timeout $GUARD cpm-deliver -s s --answer-timeout 1 --from "$ALICE" --to "$BOB" m.cpim
+  assert_status "$status" 75
+  within_bounds "$from"
+}

@@ -204,3 +204,20 @@ f"
   assert_status "$status" 0
   grep -q ' outcome .*status=0' out
 }
+
+@test "a stdout that takes nothing is told, and the delivery goes on" {
+  start_sink
+  make_message 1000
+  run --separate-stderr timeout $GUARD sh -c 'cpm-deliver -s s --from "$1" --to "$2" m.cpim >/dev/full' sh "$ALICE" "$BOB"
+  assert_status "$status" 0
+  [[ $stderr == *"stdout: No space left on device"* ]]
+}
+
+@test "cpm-session wait --timeout 0 asks whether it is there now" {
+  start_sink
+  make_message 1000
+  cpm-deliver -q -s s --from "$ALICE" --to "$BOB" m.cpim >/dev/null
+  cpm-session wait s outcome --timeout 0
+  run -75 --separate-stderr timeout $GUARD cpm-session wait s invite.failed --timeout 0
+  run -75 --separate-stderr timeout $GUARD cpm-session wait nothing outcome --timeout 0
+}

@@ -50,19 +50,17 @@ char *opt_value_text(const struct opt *o)
         return mem_dup(*(const char *const *)o->to);
     case OPT_LIST:
         return NULL;
-    default:
-        return opt_number_text(o->kind, *(const int64_t *)o->to);
+    default: /* below its range a number stands for none */
+        return *(const int64_t *)o->to < o->min ? NULL
+                                                : opt_number_text(o->kind, *(const int64_t *)o->to);
     }
 }
 
-/* Is this default worth a word? A flag that is off or a number that stands for "none" is not. */
+/* Is this default worth a word? A flag that is off is not. */
 static char *default_text(const struct opt *o)
 {
     char *text = opt_value_text(o);
-    bool none = !text || (o->kind == OPT_FLAG ? strcmp(text, "no") == 0
-                                              : o->kind != OPT_TEXT && o->kind != OPT_CHOICE &&
-                                                    o->min > 0 && strcmp(text, "0") == 0);
-    if (!none)
+    if (!text || o->kind != OPT_FLAG || strcmp(text, "no") != 0)
         return text;
     free(text);
     return NULL;

@@ -73,7 +73,8 @@ struct sip_agent {
     /* the end */
     struct failure failure;
     struct sip_client *cancel;
-    bool cancelled; /* a CANCEL left */
+    int cancel_code; /* its answer; 0: none yet */
+    bool cancelled;  /* a CANCEL left */
     struct dialog_client *bye;
     int64_t limit_due; /* 0: none */
     struct loop_timer limit_timer;

@@ -46,7 +46,7 @@ static void on_bye_failed(void *arg, struct sip_client *c, int error)
     (void)c;
     a->bye = NULL;
     err_warn("the BYE was not answered: %s", local_why(&a->local, error));
-    finish(a, "BYE", 408, "", error == ETIMEDOUT ? "timeout" : "unreachable");
+    finish(a, "BYE", 0, "", error == ETIMEDOUT ? "timeout" : "unreachable");
 }
 
 void agent_bye(struct sip_agent *a)
@@ -93,6 +93,7 @@ static void on_cancel_response(void *arg, struct sip_client *c, const struct osi
     (void)from;
     if (sip_status(m) >= 200) {
         err_step("the CANCEL was answered %d %s", sip_status(m), reason_of(m));
+        a->cancel_code = sip_status(m);
         a->cancel = NULL; /* the INVITE's own final response decides */
     }
 }
@@ -119,7 +120,8 @@ void agent_cancel(struct sip_agent *a)
     a->cancelled = true;
     (void)emit_bye_sent(a->call.cseq, "CANCEL", agent_sid(a), agent_emit_f, a);
     a->cancel = sip_request(a->local.stack, m, &a->call.hop, &ops, a);
-    agent_limit(a, 64 * a->config->t1); /* RFC 3261 9.1 */
+    /* RFC 3261 9.1 has 64*T1, as a most: a verdict waits for it. */
+    agent_limit(a, OWN_END_MS);
 }
 
 static void failure_cancelled(struct sip_agent *a, int code, const char *reason)
@@ -139,7 +141,7 @@ void cancel_done(struct sip_agent *a, int code, const char *reason)
     a->cancel = NULL;
     failure_cancelled(a, code, reason);
     if (a->cancelled) {
-        finish(a, "CANCEL", code, reason, code != 0 ? NULL : "timeout");
+        finish(a, "CANCEL", a->cancel_code, "", code != 0 ? NULL : "timeout");
     } else {
         failure_say(a);
         agent_enter(a, SIP_ENDED);

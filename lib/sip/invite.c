@@ -214,7 +214,7 @@ static void on_answer_timeout(void *arg)
     (void)snprintf(text, sizeof(text), "no answer within %lld s",
                    (long long)(a->config->answer_timeout / 1000));
     failure_set(a, EX_TEMPFAIL, 0, "", "no-answer", text);
-    sip_agent_end(a, "no-answer", 64 * a->config->t1);
+    sip_agent_end(a, "no-answer", OWN_END_MS);
 }
 
 static const char *error_word(int error)

@@ -23,6 +23,12 @@ int emit_bye_sent(int64_t cseq, const char *method, const char *sid, emit_f *emi
     return emit(arg, &o, false);
 }
 
+static void emit_code(struct line_out *o, int code)
+{
+    if (code != 0) /* no answer has none */
+        line_number(o, "code", code);
+}
+
 int emit_bye_answered(const char *method, int code, const char *reason, const char *sid,
                       emit_f *emit, void *arg)
 {
@@ -30,7 +36,7 @@ int emit_bye_answered(const char *method, int code, const char *reason, const ch
 
     line_begin(&o, "bye.answered", sid);
     line_text(&o, "method", method);
-    line_number(&o, "code", code);
+    emit_code(&o, code);
     line_free_text(&o, "reason", slice_of(reason));
     return emit(arg, &o, false);
 }
@@ -42,7 +48,7 @@ int emit_bye_failed(const char *method, int code, const char *why, const char *s
 
     line_begin(&o, "bye.failed", sid);
     line_text(&o, "method", method);
-    line_number(&o, "code", code);
+    emit_code(&o, code);
     line_text(&o, "why", why);
     return emit(arg, &o, false);
 }

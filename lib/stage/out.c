@@ -66,6 +66,15 @@ static void reader_gone(struct out *o)
         drop_first(o);
 }
 
+/* A reader may go away when it has seen enough; anything else, a full disk under `> log` say, is
+ * told: but the session file has it all, so the delivery goes on. */
+static void give_up(struct out *o, int err)
+{
+    if (err != EPIPE && err != ECONNRESET)
+        err_warn("stdout: %s: lines were dropped (the session file has them)", strerror(err));
+    reader_gone(o);
+}
+
 /* Writes what goes without waiting. EAGAIN: the rest later. */
 static int write_first(struct out *o)
 {
@@ -91,7 +100,7 @@ static void flush(struct out *o, bool once)
             break;
     }
     if (err && err != EAGAIN) {
-        reader_gone(o);
+        give_up(o, err);
         return;
     }
     if (loop_watch(o->loop, &o->watch, o->fd, o->head ? EPOLLOUT : 0, on_ready, o) != 0)
@@ -141,8 +150,9 @@ void out_put(struct out *o, struct slice line, bool progress)
     if (o->gone)
         return;
     if (o->kind == OUT_FILE) {
-        if (file_write_all(o->fd, line.p, line.n) != 0)
-            reader_gone(o); /* a full disk under `> log`: the session file has it all */
+        int err = file_write_all(o->fd, line.p, line.n);
+        if (err)
+            give_up(o, err);
         return;
     }
     if (o->held + line.n > OUT_HELD_MAX)
