@@ -221,3 +221,10 @@ f"
   run -75 --separate-stderr timeout $GUARD cpm-session wait s invite.failed --timeout 0
   run -75 --separate-stderr timeout $GUARD cpm-session wait nothing outcome --timeout 0
 }
+
+@test "--show-config names the line of each value of a repeated key" {
+  printf 'proxy = sip:a;lr\n\nproxy = sip:b;lr\n' >two.conf
+  run -0 cpm-invite -c two.conf --show-config
+  [[ $output == *"proxy=sip:a;lr  # from: two.conf:1"* ]]
+  [[ $output == *"proxy=sip:b;lr  # from: two.conf:3"* ]]
+}

@@ -198,12 +198,14 @@ const char *opt_put(struct opt_setting *s, enum opt_source source, const char *o
     bool list = s->o->kind == OPT_LIST;
     if (!list || source != s->source || !*text) {
         free(s->values.v);
-        s->values = (struct opt_list){0};
+        free(s->origins.v);
+        s->values = s->origins = (struct opt_list){0};
     }
     s->source = source;
-    s->origin = origin;
-    if (!list || *text)
+    if (!list || *text) {
         opt_list_add(&s->values, text);
+        opt_list_add(&s->origins, origin);
+    }
     if (list && s->o->to)
         *(struct opt_list *)s->o->to = s->values;
     return NULL;

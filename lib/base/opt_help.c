@@ -140,13 +140,13 @@ void opt_print_help(const struct opt_settings *all)
 
 /* --- Where values came from. */
 
-static void print_setting(const struct opt_setting *s, const char *value)
+static void print_setting(const struct opt_setting *s, const char *value, const char *origin)
 {
     static const char *const sources[] = {"default", "", "", "environment ", "command line"};
     (void)printf("%s=", s->o->name);
     for (const char *p = value ? value : ""; *p; p++)
         (void)putchar((unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p);
-    (void)printf("  # from: %s%s\n", sources[s->source], s->origin ? s->origin : "");
+    (void)printf("  # from: %s%s\n", sources[s->source], origin ? origin : "");
 }
 
 void opt_print_settings(const struct opt_settings *all)
@@ -158,10 +158,10 @@ void opt_print_settings(const struct opt_settings *all)
         for (size_t a = 0; a < sizeof acts / sizeof *acts; a++)
             act = act || strcmp(s->o->name, acts[a]) == 0;
         for (size_t v = 0; v < s->values.n && !act; v++)
-            print_setting(s, s->values.v[v]);
+            print_setting(s, s->values.v[v], s->origins.v[v]);
         if (s->values.n == 0 && !act) {
             char *text = opt_value_text(s->o);
-            print_setting(s, text);
+            print_setting(s, text, NULL);
             free(text);
         }
     }

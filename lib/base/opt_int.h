@@ -10,8 +10,8 @@ enum opt_source { OPT_DEFAULT, OPT_SYSTEM_FILE, OPT_USER_FILE, OPT_ENVIRONMENT, 
 struct opt_setting {
     const struct opt *o;
     enum opt_source source;
-    const char *origin;      /* "/etc/cpm/cpm.conf:3", "CPM_T1" */
     struct opt_list values;  /* in effect, as given; empty while the default holds */
+    struct opt_list origins; /* of each of those: "/etc/cpm/cpm.conf:3", "CPM_T1"; may be NULL */
     struct opt_list given;   /* on the command line */
     const char **line_names; /* of each of those: "--t1", "-s", for errors */
 };
