@@ -94,6 +94,16 @@ deliver() { # WANTED-STATUS [options of cpm-deliver]
   assert_eaten
 }
 
+@test "reliable provisional responses: PRACK, once for each; the answer may come in one" {
+  start_sipp invite reliable ack media bye
+  make_message 3000
+  deliver 0
+  sipp_content
+  assert_eaten
+  [ "$(grep -c '^PRACK ' sipp.msg)" -eq 1 ]
+  [ "$(cpm-session get s bye.sent.cseq)" -eq 3 ]
+}
+
 @test "422: asked again in the same call, with the interval that the peer needs" {
   SIPP_EXPIRES="2000;refresher=uac" start_sipp invite too_small answer ack media bye
   make_message 10

@@ -12,10 +12,10 @@
     X("learnt",           "invite serve",          "chunk window transport")                         \
     X("msrp.listening",   "serve",  "path proto setup cema size octets accept-types wrapped-types fingerprint cpim-from message-id") \
     X("invite.route",     "invite", "n uri")                                                         \
-    X("invite.sent",      "invite", "call-id from from-tag to uri cseq branch transport next-hop local via contact") \
+    X("invite.sent",      "invite", "call-id from from-tag to uri cseq branch transport next-hop local via contact routes") \
     X("invite.progress",  "invite", "code reason to-tag")                                            \
     X("dialog.route",     "invite", "n uri")                                                         \
-    X("dialog.confirmed", "invite", "call-id local local-tag remote remote-tag invite-cseq cseq target transport next-hop local-address contact session-expires refresher") \
+    X("dialog.confirmed", "invite", "call-id local local-tag remote remote-tag invite-cseq cseq target transport next-hop local-address contact routes session-expires refresher") \
     X("dialog.refreshed", "invite", "by method session-expires refresher cseq target")                      \
     X("dialog.cseq",      "invite bye", "cseq method")                                               \
     X("invite.answered",  "invite", "code peer-path peer-setup peer-address cema accept-types max-size fingerprint direction") \

@@ -177,8 +177,6 @@ void sip_agent_free(struct sip_agent *a)
     tls_context_free(a->local.tls);
     call_free(&a->call);
     buf_free(&a->offer);
-    for (size_t i = 0; i < a->earlies; i++)
-        free(a->early[i]);
     free(a);
 }
 
@@ -196,7 +194,7 @@ int sip_agent_status(const struct sip_agent *a)
 
 bool sip_agent_owes(const struct sip_agent *a)
 {
-    bool others = a->earlies > 1 && a->forks_timer.place != 0;
+    bool others = forks_ringing(a) && a->forks_timer.place != 0;
 
     for (const struct fork *f = a->forks; f != NULL; f = f->next)
         others = others || f->bye != NULL;

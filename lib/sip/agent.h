@@ -80,8 +80,10 @@ struct routes {
 };
 void routes_add(struct routes *r, struct slice value);
 void routes_free(struct routes *r);
-/* invite.route.N.uri or dialog.route.N.uri of the fold */
-void routes_from_facts(struct routes *r, const struct journal *facts, const char *event);
+/* EVENT.1.uri and so on of the fold, as many as the number in `count` says: a list that became
+ * empty has no line that says so. */
+void routes_from_facts(struct routes *r, const struct journal *facts, const char *event,
+                       const char *count);
 typedef int emit_f(void *arg, struct line_out *o, bool durable);
 int routes_emit(const struct routes *r, const char *event, const char *sid, emit_f *emit,
                 void *arg);
@@ -194,6 +196,8 @@ void dialog_ack(struct dialog *d, struct local *l, int64_t cseq); /* for the 2xx
 struct dialog_client *dialog_send(struct dialog *d, struct voice *v, struct osip_message *m,
                                   const struct sip_client_ops *ops, void *arg);
 void dialog_client_forget(struct dialog_client *r); /* `ops` are not called any more */
+void dialog_client_hand_over(struct dialog_client *r, const struct sip_client_ops *ops, void *arg);
+void dialog_forget(struct voice *v, const struct dialog *d); /* forgets all requests in it */
 
 /* The lines that go before a BYE or CANCEL. */
 int emit_cseq(int64_t cseq, const char *method, const char *sid, emit_f *emit, void *arg);

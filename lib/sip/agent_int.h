@@ -5,15 +5,20 @@
 #include "base/buf.h"
 #include "sip/agent.h"
 
-#define EARLY_MAX      16   /* early dialogs that are remembered */
+#define FORKS_MAX      64   /* dialogs of one INVITE; what comes beyond is not looked at */
 #define OWN_END_MS     4000 /* for an end that nobody asked for: the verdict waits for it */
 #define SESSION_MIN_SE 90   /* s, RFC 4028 4 */
 
-/* One 2xx to the INVITE: the chosen dialog, or one that is acknowledged and ended at once. */
+/* One dialog that the INVITE made: early, the chosen one, or one that is acknowledged and ended at
+ * once. */
 struct fork {
     struct sip_agent *agent;
     struct dialog dialog;
     bool unroutable;           /* by its Record-Route */
+    bool early;                /* no 2xx yet */
+    int64_t rseq;              /* of its last reliable provisional response; -1: none yet */
+    struct buf sdp;            /* from a provisional response */
+    bool sdp_counts;           /* that one was reliable */
     struct dialog_client *bye; /* of a dialog that was not chosen */
     struct fork *next;
 };
@@ -60,8 +65,6 @@ struct sip_agent {
     unsigned challenges; /* to this INVITE */
     bool provisional;
     int progress_code;
-    char *early[EARLY_MAX]; /* To tags of early dialogs */
-    size_t earlies;
     struct loop_timer answer_timer;
 
     /* its answers */
@@ -69,6 +72,7 @@ struct sip_agent {
     struct fork *chosen;
     struct loop_timer forks_timer; /* 64*T1 after the first 2xx */
     bool peer_updates;             /* UPDATE stands in its Allow */
+    bool open;                     /* the chosen one is of no use: a better one is welcome */
 
     /* the end */
     struct failure failure;
@@ -76,6 +80,13 @@ struct sip_agent {
     int cancel_code; /* its answer; 0: none yet */
     bool cancelled;  /* a CANCEL left */
     struct dialog_client *bye;
+    struct fate {
+        bool quiet;         /* bye.sent is not written yet */
+        const char *method; /* NULL: not known yet */
+        int code;
+        char reason[128];
+        const char *why;
+    } fate;            /* of BYE or CANCEL, where it is not written yet */
     int64_t limit_due; /* 0: none */
     struct loop_timer limit_timer;
     struct loop_timer linger_timer;
@@ -118,9 +129,25 @@ void agent_fail(struct sip_agent *a, int status, int code, const char *reason, c
  * wrong with our credentials. */
 void refusal_set(struct sip_agent *a, const struct osip_message *m, const struct sip_fault *fault);
 
+/* --- prack.c */
+void invite_progressed(struct sip_agent *a, const struct osip_message *m,
+                       const struct sip_hop *from);
+
 /* --- answer.c */
 void invite_answered(struct sip_agent *a, const struct osip_message *m, const struct sip_hop *from);
 void invite_stray(void *arg, const struct osip_message *m, const struct sip_hop *from);
+
+/* --- fork.c */
+struct fork *fork_find(const struct sip_agent *a, const struct osip_message *m); /* NULL: none */
+/* The dialog of a provisional response or of a 2xx, made if it is new. NULL: there are too many. */
+struct fork *fork_early(struct sip_agent *a, const struct osip_message *m,
+                        const struct sip_hop *from);
+struct fork *fork_confirm(struct sip_agent *a, const struct osip_message *m,
+                          const struct sip_hop *from);
+void fork_end(struct sip_agent *a, struct fork *f); /* ACK and BYE, without lines */
+void fork_unchoose(struct sip_agent *a);            /* its BYE goes on without lines */
+bool forks_ringing(const struct sip_agent *a);      /* may another one still answer? */
+void forks_drop_early(struct sip_agent *a);         /* they will not be answered any more */
 void forks_free(struct sip_agent *a);
 
 /* --- offer.c */
@@ -133,6 +160,8 @@ const char *offer_refusal(struct sip_agent *a, struct slice theirs);
 void agent_cancel(struct sip_agent *a); /* CANCEL, if a 1xx allows it */
 void agent_bye(struct sip_agent *a);    /* BYE in the chosen dialog */
 void agent_limit(struct sip_agent *a, int64_t ms);
+void agent_no_limit(struct sip_agent *a);
+void bye_settled(struct sip_agent *a); /* is there anything left to wait for with its fate? */
 /* The INVITE ended without a dialog while we were about to cancel it. */
 void cancel_done(struct sip_agent *a, int code, const char *reason);
 /* The session ends without anybody having asked: session.ended, then BYE. */

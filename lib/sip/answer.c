@@ -14,29 +14,6 @@
 #include <string.h>
 #include <strings.h>
 
-void forks_free(struct sip_agent *a)
-{
-    while (a->forks != NULL) {
-        struct fork *f = a->forks;
-        a->forks = f->next;
-        dialog_free(&f->dialog);
-        free(f);
-    }
-}
-
-static struct fork *fork_new(struct sip_agent *a, const struct osip_message *m,
-                             const struct sip_hop *from)
-{
-    struct fork *f = mem_new(sizeof(*f));
-
-    f->agent = a;
-    f->unroutable = dialog_from_response(&f->dialog, &a->call, m) != 0;
-    f->dialog.hop.connection = from->connection;
-    f->next = a->forks;
-    a->forks = f;
-    return f;
-}
-
 /* --- The answer. */
 
 static char *peer_address(const struct sdp_view *v)
@@ -96,34 +73,48 @@ static void end_at_once(struct sip_agent *a, int code, bool unwanted)
     a->failure.silent = asked;
 }
 
-static void take_answer(struct sip_agent *a, const struct osip_message *m)
+static struct sdp_refusal read_answer(const struct sip_agent *a, const struct fork *f,
+                                      const struct osip_message *m, struct sdp_view *v)
 {
     const char *type = NULL;
     struct slice body = sip_body(m, &type);
-    struct sdp_view v;
-    struct sdp_refusal r;
     int err;
 
     if (body.n > 0 && type != NULL && strncasecmp(type, "application/sdp", 15) != 0)
         body.n = 0;
-    err = sdp_read(body, &v);
-    r = err != 0 ? sdp_read_refusal(err) : sdp_answer_check(&v, a->octets);
-    if (r.status != 0)
+    if (f->sdp_counts || body.n == 0)
+        body = buf_slice(&f->sdp);
+    err = sdp_read(body, v);
+    return err != 0 ? sdp_read_refusal(err) : sdp_answer_check(v, a->octets);
+}
+
+static void take_answer(struct sip_agent *a, const struct fork *f, const struct osip_message *m)
+{
+    struct sdp_view v = {.found = false};
+    struct sdp_refusal r = read_answer(a, f, m, &v);
+    int err;
+
+    if (r.status != 0) {
+        a->open = true;
         give_up(a, r.status, sip_status(m), r.why, r.text);
-    else if ((err = emit_answered(a, sip_status(m), &v)) == EMSGSIZE)
+    } else if ((err = emit_answered(a, sip_status(m), &v)) == EMSGSIZE) {
         give_up(a, EX_PROTOCOL, sip_status(m), "too-long", "the answer is too long");
-    else
+    } else {
         agent_enter(a, SIP_TALKING); /* where nothing can be written, agent_emit ends it */
+    }
     sdp_view_free(&v);
 }
 
 /* --- The 2xx. */
 
+/* Whoever rang and did not answer will not any more (RFC 3261 13.2.2.4). */
 static void on_forks_over(void *arg)
 {
     struct sip_agent *a = arg;
 
+    forks_drop_early(a);
     agent_enter(a, a->state);
+    bye_settled(a);
 }
 
 static void start_timer(struct sip_agent *a, const struct osip_message *m)
@@ -136,15 +127,11 @@ static void start_timer(struct sip_agent *a, const struct osip_message *m)
         session_timer_start(a, expires, strcmp(refresher, "uas") != 0);
 }
 
-void invite_answered(struct sip_agent *a, const struct osip_message *m, const struct sip_hop *from)
+static void choose(struct sip_agent *a, struct fork *f, const struct osip_message *m, bool unwanted)
 {
-    bool unwanted = a->state == SIP_ENDING;
-    struct fork *f = fork_new(a, m, from);
     int err;
 
-    loop_cancel(a->loop, &a->answer_timer);
     a->chosen = f;
-    loop_at(a->loop, &a->forks_timer, clock_ms() + 64 * a->config->t1, on_forks_over, a);
     start_timer(a, m);
     err = dialog_emit(&f->dialog, a->expires, a->refresher ? "uac" : "uas", agent_sid(a),
                       agent_emit_f, a);
@@ -157,43 +144,53 @@ void invite_answered(struct sip_agent *a, const struct osip_message *m, const st
         give_up(a, EX_PROTOCOL, sip_status(m), "bad-response",
                 "the Record-Route of the 200 cannot be used");
     else
-        take_answer(a, m);
+        take_answer(a, f, m);
+}
+
+void invite_answered(struct sip_agent *a, const struct osip_message *m, const struct sip_hop *from)
+{
+    bool unwanted = a->state == SIP_ENDING;
+    struct fork *f = fork_confirm(a, m, from);
+
+    loop_cancel(a->loop, &a->answer_timer);
+    if (f == NULL) {
+        agent_fail(a, EX_PROTOCOL, sip_status(m), reason_of(m), "bad-response",
+                   "too many branches answer");
+        return;
+    }
+    loop_at(a->loop, &a->forks_timer, clock_ms() + 64 * a->config->t1, on_forks_over, a);
+    choose(a, f, m, unwanted);
 }
 
 /* --- Repeated and forked 2xx. */
 
-static void on_fork_response(void *arg, struct sip_client *c, const struct osip_message *m,
-                             const struct sip_hop *from)
+/* The session that we have is of no use and about to end: is this one better? */
+static bool is_better(const struct sip_agent *a, const struct fork *f, const struct osip_message *m)
 {
-    struct fork *f = arg;
+    struct sdp_view v = {.found = false};
+    bool usable =
+        a->open && a->state == SIP_ENDING && !f->unroutable && read_answer(a, f, m, &v).status == 0;
 
-    (void)c;
-    (void)from;
-    if (sip_status(m) < 200)
+    sdp_view_free(&v);
+    return usable;
+}
+
+static void answered_again(struct sip_agent *a, struct fork *f, const struct osip_message *m)
+{
+    if (!is_better(a, f, m)) {
+        fork_end(a, f);
+        bye_settled(a);
         return;
-    f->bye = NULL;
-    agent_enter(f->agent, f->agent->state);
-}
-
-static void on_fork_failed(void *arg, struct sip_client *c, int error)
-{
-    struct fork *f = arg;
-
-    (void)c;
-    err_step("BYE of a forked dialog: %s", local_why(&f->agent->local, error));
-    f->bye = NULL;
-    agent_enter(f->agent, f->agent->state);
-}
-
-/* No lines for it: the journal's dialog is the chosen one. */
-static void end_fork(struct sip_agent *a, struct fork *f)
-{
-    static const struct sip_client_ops ops = {on_fork_response, on_fork_failed};
-    struct osip_message *m;
-
-    dialog_ack(&f->dialog, &a->local, f->dialog.invite_cseq);
-    m = dialog_request(&f->dialog, a->config, "BYE", ++f->dialog.cseq);
-    f->bye = dialog_send(&f->dialog, &a->voice, m, &ops, f);
+    }
+    err_step("another one has answered, and can be used");
+    fork_unchoose(a);
+    agent_no_limit(a);
+    a->open = false;
+    a->failure.status = 0;
+    a->fate.method = NULL;
+    a->expires = 0;
+    agent_enter(a, SIP_CALLING);
+    choose(a, f, m, false);
 }
 
 static bool of_this_call(const struct sip_agent *a, const struct osip_message *m)
@@ -206,19 +203,18 @@ static bool of_this_call(const struct sip_agent *a, const struct osip_message *m
 void invite_stray(void *arg, const struct osip_message *m, const struct sip_hop *from)
 {
     struct sip_agent *a = arg;
-    struct fork *f = a->forks;
+    struct fork *f = fork_find(a, m);
     int64_t cseq = cseq_of(m);
     int code = sip_status(m);
 
     if (!of_this_call(a, m) || code < 200 || code > 299 || strcmp(sip_method(m), "INVITE") != 0)
         return;
-    while (f != NULL && !dialog_matches(&f->dialog, m))
-        f = f->next;
-    if (f != NULL) {
+    if (f != NULL && !f->early) {
         if (cseq == f->dialog.invite_cseq || (f == a->chosen && cseq == a->reinvite_cseq))
             dialog_ack(&f->dialog, &a->local, cseq);
         return;
     }
-    if (cseq == a->call.cseq)
-        end_fork(a, fork_new(a, m, from));
+    f = cseq == a->call.cseq ? fork_confirm(a, m, from) : NULL;
+    if (f != NULL)
+        answered_again(a, f, m);
 }

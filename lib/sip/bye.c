@@ -5,20 +5,42 @@
 
 #include <errno.h>
 #include <osipparser2/osip_parser.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The fate is known. A failure goes first: who waits for the end then reads both. */
-static void finish(struct sip_agent *a, const char *method, int code, const char *reason,
-                   const char *why)
+static void write_fate(struct sip_agent *a)
 {
+    const struct fate *f = &a->fate;
+
     if (a->failure.status != 0)
         failure_say(a);
     /* What cannot be written any more is told by the status. */
-    if (why == NULL)
-        (void)emit_bye_answered(method, code, reason, agent_sid(a), agent_emit_f, a);
+    if (f->quiet)
+        (void)emit_bye_sent(a->chosen->dialog.cseq, f->method, agent_sid(a), agent_emit_f, a);
+    if (f->why == NULL)
+        (void)emit_bye_answered(f->method, f->code, f->reason, agent_sid(a), agent_emit_f, a);
     else
-        (void)emit_bye_failed(method, code, why, agent_sid(a), agent_emit_f, a);
+        (void)emit_bye_failed(f->method, f->code, f->why, agent_sid(a), agent_emit_f, a);
+    a->fate.method = NULL;
     agent_enter(a, SIP_ENDED);
+}
+
+/* Where only the answer was of no use, whoever else rings may give a better one. */
+void bye_settled(struct sip_agent *a)
+{
+    if (a->fate.method != NULL && !(a->open && forks_ringing(a)))
+        write_fate(a);
+}
+
+static void finish(struct sip_agent *a, const char *method, int code, const char *reason,
+                   const char *why)
+{
+    a->fate.method = method;
+    a->fate.code = code;
+    a->fate.why = why;
+    (void)snprintf(a->fate.reason, sizeof(a->fate.reason), "%s", reason);
+    bye_settled(a);
 }
 
 /* --- BYE. */
@@ -61,7 +83,9 @@ void agent_bye(struct sip_agent *a)
     d->cseq++;
     /* The BYE leaves also where the lines cannot be written. */
     (void)emit_cseq(d->cseq, "BYE", agent_sid(a), agent_emit_f, a);
-    (void)emit_bye_sent(d->cseq, "BYE", agent_sid(a), agent_emit_f, a);
+    a->fate.quiet = a->open; /* the others would take it for the end of the delivery */
+    if (!a->fate.quiet)
+        (void)emit_bye_sent(d->cseq, "BYE", agent_sid(a), agent_emit_f, a);
     m = dialog_request(d, a->config, "BYE", d->cseq);
     a->bye = dialog_send(d, &a->voice, m, &ops, a);
 }
@@ -156,6 +180,11 @@ static void on_limit(void *arg)
 
     if (a->state != SIP_ENDING)
         return;
+    a->open = false;
+    if (a->fate.method != NULL) {
+        write_fate(a);
+        return;
+    }
     if (a->bye != NULL) {
         dialog_client_forget(a->bye);
         on_bye_failed(a, NULL, ETIMEDOUT);
@@ -164,6 +193,7 @@ static void on_limit(void *arg)
     if (a->invite != NULL)
         sip_client_forget(a->invite);
     a->invite = NULL;
+    forks_drop_early(a);
     cancel_done(a, 0, "");
 }
 
@@ -177,8 +207,18 @@ void agent_limit(struct sip_agent *a, int64_t ms)
     loop_at(a->loop, &a->limit_timer, due, on_limit, a);
 }
 
+void agent_no_limit(struct sip_agent *a)
+{
+    a->limit_due = 0;
+    loop_cancel(a->loop, &a->limit_timer);
+}
+
 void sip_agent_end(struct sip_agent *a, const char *why, int64_t limit_ms)
 {
+    if (a->state == SIP_ENDED)
+        return;
+    a->open = false;
+    bye_settled(a);
     if (a->state == SIP_ENDED)
         return;
     if (a->state != SIP_ENDING)

@@ -23,9 +23,12 @@ void routes_free(struct routes *r)
     *r = (struct routes){NULL, 0};
 }
 
-void routes_from_facts(struct routes *r, const struct journal *facts, const char *event)
+void routes_from_facts(struct routes *r, const struct journal *facts, const char *event,
+                       const char *count)
 {
-    for (int n = 1; n <= ROUTES_MAX; n++) {
+    int64_t many = journal_number(facts, count, 0);
+
+    for (int n = 1; n <= ROUTES_MAX && n <= many; n++) {
         char key[LINE_NAME_MAX];
         const char *value;
         (void)snprintf(key, sizeof(key), "%s.%d.uri", event, n);
@@ -85,6 +88,7 @@ int call_emit(const struct call *k, const char *sid, emit_f *emit, void *arg)
     line_text(&o, "local", local);
     line_text(&o, "via", k->via);
     line_text(&o, "contact", k->contact);
+    line_number(&o, "routes", (int64_t)k->route.n);
     return err != 0 ? err : emit(arg, &o, false);
 }
 
@@ -154,7 +158,7 @@ int call_from_facts(struct call *k, const struct journal *facts)
         err = EBADMSG;
     else
         (void)snprintf(k->branch, sizeof(k->branch), "%s", branch);
-    routes_from_facts(&k->route, facts, "invite.route");
+    routes_from_facts(&k->route, facts, "invite.route", "invite.sent.routes");
     if (err == 0)
         err = hop_from_facts(&k->hop, &k->local, facts, "invite.sent", "invite.sent.local");
     return err;

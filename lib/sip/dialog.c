@@ -123,6 +123,7 @@ int dialog_emit(const struct dialog *d, int64_t expires, const char *refresher, 
     line_text(&o, "next-hop", next);
     line_text(&o, "local-address", local);
     line_text(&o, "contact", d->contact);
+    line_number(&o, "routes", (int64_t)d->route.n);
     if (expires > 0) {
         line_number(&o, "session-expires", expires);
         line_text(&o, "refresher", refresher);
@@ -162,7 +163,7 @@ int dialog_from_facts(struct dialog *d, const struct journal *facts)
     d->invite_cseq = journal_number(facts, "dialog.confirmed.invite-cseq", 1);
     d->cseq = larger(journal_number(facts, "dialog.confirmed.cseq", d->invite_cseq),
                      journal_number(facts, "dialog.cseq.cseq", 0));
-    routes_from_facts(&d->route, facts, "dialog.route");
+    routes_from_facts(&d->route, facts, "dialog.route", "dialog.confirmed.routes");
     if (err == 0)
         err = hop_from_facts(&d->hop, &d->local_addr, facts, "dialog.confirmed",
                              "dialog.confirmed.local-address");

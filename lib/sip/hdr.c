@@ -14,7 +14,7 @@
 
 static bool is_method(struct slice s)
 {
-    static const char *const methods[] = {"INVITE", "ACK", "BYE", "CANCEL", "UPDATE"};
+    static const char *const methods[] = {"INVITE", "ACK", "BYE", "CANCEL", "PRACK", "UPDATE"};
 
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
         if (slice_is(s, methods[i]))
@@ -163,7 +163,7 @@ static void add_timer(struct osip_message *m, const struct sip_config *c, int64_
     int64_t expires = c->session_expires / 1000;
     char text[64];
 
-    (void)sip_header_add(m, "Supported", "timer");
+    (void)sip_header_add(m, "Supported", "timer, 100rel");
     (void)snprintf(text, sizeof(text), "%lld;refresher=uac",
                    (long long)(expires > min_se ? expires : min_se));
     (void)sip_header_add(m, "Session-Expires", text);

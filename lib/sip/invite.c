@@ -230,6 +230,7 @@ static void on_failed(void *arg, struct sip_client *c, int error)
 
     (void)c;
     a->invite = NULL;
+    forks_drop_early(a);
     net_addr_text(where, &a->call.hop.addr);
     (void)snprintf(text, sizeof(text), "%s by %s: %s", where, sip_via_name(a->call.hop.transport),
                    error == ETIMEDOUT ? "no answer" : sip_stack_why(a->local.stack, error));
@@ -244,36 +245,6 @@ static void on_failed(void *arg, struct sip_client *c, int error)
 }
 
 /* --- Responses. */
-
-static void remember_early(struct sip_agent *a, const char *tag)
-{
-    for (size_t i = 0; i < a->earlies; i++)
-        if (strcmp(a->early[i], tag) == 0)
-            return;
-    if (a->earlies < EARLY_MAX)
-        a->early[a->earlies++] = mem_dup(tag);
-}
-
-static void progressed(struct sip_agent *a, const struct osip_message *m)
-{
-    size_t before = a->earlies;
-    const char *tag = tag_of(m, true);
-    struct line_out o;
-
-    a->provisional = true;
-    if (tag != NULL)
-        remember_early(a, tag);
-    if (a->state == SIP_ENDING)
-        agent_cancel(a);
-    if (sip_status(m) == a->progress_code && before == a->earlies)
-        return;
-    a->progress_code = sip_status(m);
-    line_begin(&o, "invite.progress", agent_sid(a));
-    line_number(&o, "code", sip_status(m));
-    line_free_text(&o, "reason", slice_of(reason_of(m)));
-    line_text(&o, "to-tag", tag);
-    (void)agent_emit(a, &o); /* a tag too long for a line is only not remembered */
-}
 
 /* To the same server, as the next request of the call. */
 static bool send_again(struct sip_agent *a)
@@ -338,15 +309,17 @@ static void on_response(void *arg, struct sip_client *c, const struct osip_messa
     int code = sip_status(m);
 
     if (code < 200) {
-        progressed(a, m);
+        invite_progressed(a, m, from);
         return;
     }
     auth_note(a->voice.auth, m);
     a->invite = NULL;
-    if (code < 300)
+    if (code < 300) {
         invite_answered(a, m, from);
-    else
-        refused(a, c, m);
+        return;
+    }
+    forks_drop_early(a);
+    refused(a, c, m);
 }
 
 static const struct sip_client_ops invite_ops = {on_response, on_failed};

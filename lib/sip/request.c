@@ -36,6 +36,23 @@ void dialog_client_forget(struct dialog_client *r)
     end(r);
 }
 
+void dialog_client_hand_over(struct dialog_client *r, const struct sip_client_ops *ops, void *arg)
+{
+    r->ops = ops;
+    r->arg = arg;
+}
+
+void dialog_forget(struct voice *v, const struct dialog *d)
+{
+    struct dialog_client *next;
+
+    for (struct dialog_client *r = v->clients; r != NULL; r = next) {
+        next = r->next;
+        if (r->dialog == d)
+            dialog_client_forget(r);
+    }
+}
+
 void voice_free(struct voice *v)
 {
     while (v->clients != NULL)

@@ -85,7 +85,7 @@ static void test_invite(void)
     has(text, "P-Asserted-Identity: <tel:+15550100>\r\n");
     has(text, "Referred-By: <tel:+15550100>\r\n");
     has(text, "User-Agent: CPM-serv/OMA1.0");
-    has(text, "Supported: timer\r\n");
+    has(text, "Supported: timer, 100rel\r\n");
     has(text, "Session-Expires: 1800;refresher=uac\r\n");
     has(text, "Conversation-ID: 11111111-2222-4333-8444-555555555555\r\n");
     has(text, "Contribution-ID: 66666666-7777-4888-9999-aaaaaaaaaaaa\r\n");
