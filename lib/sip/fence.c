@@ -124,6 +124,22 @@ static bool check_mandatory(const struct head *h, struct fence_fault *fault)
     return true;
 }
 
+/* Each becomes a member of one of libosip2's lists, which it walks from the beginning for each. */
+static bool check_values(const struct head *h, struct fence_fault *fault)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < h->n; i++) {
+        struct slice rest = h->f[i].value;
+        if (!among(list_names, h->f[i].name))
+            continue;
+        while (rest.p && n <= SIP_HEADERS_MAX) {
+            (void)head_value(&rest);
+            n++;
+        }
+    }
+    return n <= SIP_HEADERS_MAX || refuse(fault, 400, "too many values");
+}
+
 /* RFC 3261 8.1.1.5: below 2^31, and the method of the request. */
 static bool read_cseq(struct slice value, uint64_t *number, struct slice *method)
 {
@@ -297,7 +313,7 @@ int fence_read(struct slice raw, bool stream, struct osip_event **event, struct 
     bool good = read_start(h->start, &st, fault);
     if (good && h->fault)
         good = refuse(fault, 400, h->fault);
-    good = good && check_mandatory(h, fault) && check_cseq(h, &st, fault) &&
+    good = good && check_values(h, fault) && check_mandatory(h, fault) && check_cseq(h, &st, fault) &&
            read_length(h, raw.n - length, stream, &body, fault);
     if (good && !parse(h, &st, (struct slice){raw.p + length, body}, event))
         good = refuse(fault, !st.status && !known_scheme(st.uri) ? 416 : 400, "malformed header");

@@ -1,9 +1,43 @@
-/* The fence around libosip2's parser. It takes messages that RFC 3261 forbids (no Via, a CSeq of
- * another method, a status of 2000, a negative Content-Length), swallows the line after a status
- * line without a reason, needs quadratic time for many headers, and refuses whole messages for a
- * header that nobody asked for. So a message is read here line by line first; what libosip2 sees
+/* The fence around libosip2's parser. A message is read here line by line first; what libosip2 sees
  * is a clean text of the headers that make dialogs and transactions (Via, From, To, Call-ID, CSeq,
- * Contact, Route, Record-Route), everything else is hung into its struct as it came. Pure. */
+ * Contact, Route, Record-Route), everything else is hung into its struct as it came. Pure.
+ *
+ * This is also the place that says what libosip2 (5.3.0) does not do or does wrongly, and who in
+ * this room makes up for it:
+ *
+ *   prints on stdout what it cannot parse             trans.c: its trace goes nowhere
+ *   takes requests without Via, From, To, CSeq,       here: 400
+ *     a CSeq of another method or with no number
+ *   takes a status of 2000, -1, 4294967301 (as 5);    here: silence; 505
+ *     SIP/7.0
+ *   takes a Content-Length that is negative or has    here: 400; a stream ends, as the next
+ *     20 digits, and drops the body                     message in it cannot be found
+ *   drops a body without Content-Type                 here: kept
+ *   swallows the line after a status line that has    here: gets one
+ *     no reason
+ *   ends a head at a NUL or a lone CR                 head.c: 400
+ *   refuses a whole message for a bad header that     here: it sees those headers only that
+ *     nobody asked for                                  make dialogs and transactions
+ *   knows eight compact names                         head.c: knows all
+ *   splits some lists at commas and not others        here: one table
+ *   parses multipart bodies, its weakest code         here: a body is octets
+ *   needs quadratic time for headers and members of   here: SIP_MESSAGE_MAX, and
+ *     lists, and has no limits                          SIP_HEADERS_MAX for both
+ *   sends a value with CR LF as it is                 message.c: EINVAL
+ *   keeps the text of a message, once made            message.c, via.c: force_update
+ *   is read on in the middle of its kill callback     trans.c: freed by the reaper
+ *   does not free transactions with itself            trans.c: trans_stop
+ *   finds transactions and timers in linear lists     trans.c: a table, and the loop's timers
+ *   has constants for T1, T2, T4                      trans.c: options
+ *   ends an INVITE transaction with its 2xx           client.c: the next are strays; server.c:
+ *                                                       repeated until the ACK (RFC 6026)
+ *   has no transport, framing or keep-alives; names   transp*.c, fence_frame; addresses come
+ *     port 5060 for sips:                               from hop.c alone
+ *   has no random numbers worth the name              base/rand.h
+ *   reads past the end of an SDP, and is strict       lib/sdp/tidy.c
+ *     about its order
+ *   keeps global state without locks                  one thread, one stack a process
+ */
 #ifndef SIP_FENCE_H
 #define SIP_FENCE_H
 

@@ -170,6 +170,26 @@ static void many(size_t lines, int want)
     buf_free(&b);
 }
 
+/* Values in one line count as well. */
+static void many_values(const char *name, size_t values, int want)
+{
+    struct buf b = BUF_UP_TO(2 * SIP_MESSAGE_MAX);
+    osip_event_t *event;
+    int64_t before = clock_ms();
+    (void)buf_format(&b, LINE ALL "%s: <sip:c@h>", name);
+    for (size_t i = 2; i < values; i++)
+        (void)buf_add_text(&b, ",<sip:c@h>");
+    (void)buf_add_text(&b, "\r\n\r\n");
+    char what[80];
+    int code = read_one(b.p, b.n, &event);
+    (void)snprintf(what, sizeof what, "%zu values of %s (%lld ms)", values, name,
+                   (long long)(clock_ms() - before));
+    tap_is_int(code, want, what);
+    if (event)
+        fence_drop(event);
+    buf_free(&b);
+}
+
 static void too_large(void)
 {
     static char text[SIP_MESSAGE_MAX + 1];
@@ -260,6 +280,10 @@ int main(void)
     nul();
     many(SIP_HEADERS_MAX, -1);
     many(SIP_HEADERS_MAX + 1, 400);
+    many_values("Contact", SIP_HEADERS_MAX, -1); /* with the Via of ALL */
+    many_values("Contact", SIP_HEADERS_MAX + 1, 400);
+    many_values("m", 6000, 400);
+    many_values("Supported", 6000, 400);
     too_large();
     refusals();
     building();
