@@ -3,38 +3,11 @@
 # against cpm-sink.
 bats_require_minimum_version 1.5.0
 load helper
-
-RECIPIENT=$BATS_TEST_DIRNAME/peers/recipient.py
+load peers
 
 teardown() {
   stop_sink
-  [ -z "${PEER_PID:-}" ] || kill "$PEER_PID" 2>/dev/null || :
-}
-
-# start_recipient SCENARIO [ARGUMENT...]: sets BOB and PEER_PID.
-start_recipient() {
-  local line
-  mkfifo peer.pipe
-  python3 "$RECIPIENT" "$@" >peer.pipe 2>peer.err 3>&- &
-  PEER_PID=$!
-  exec 8<peer.pipe
-  IFS= read -r -t "$GUARD" line <&8 || {
-    cat peer.err
-    return 1
-  }
-  BOB=${line#uri }
-}
-
-# recipient_ended: it is content.
-recipient_ended() {
-  local status=0
-  wait "$PEER_PID" || status=$?
-  PEER_PID=
-  [ "$status" -eq 0 ] || {
-    cat <&8
-    cat peer.err s err
-    return 1
-  }
+  stop_peers
 }
 
 # deliver STATUS OCTETS [options]
@@ -54,7 +27,7 @@ arrives() {
     shift
   done
   [ $# -eq 0 ] || shift
-  start_recipient "${scenario[@]}"
+  start_recipient recipient.py "${scenario[@]}"
   deliver 0 50000 "$@"
   recipient_ended
 }
@@ -124,7 +97,7 @@ setup_is() {
 }
 
 @test "a connection that never names the session is closed after --accept-timeout" {
-  start_recipient never 0.5
+  start_recipient recipient.py never 0.5
   deliver 75 100 --accept-timeout 0.5
   recipient_ended
 }
@@ -135,7 +108,7 @@ setup_is() {
 }
 
 @test "without --speak-first a silent recipient gets nothing" {
-  start_recipient mute
+  start_recipient recipient.py mute
   deliver 75 100 --accept-timeout 0.5
 }
 
@@ -144,7 +117,7 @@ setup_is() {
 @test "one that listens only some time after the ACK" { arrives dialled passive later; }
 
 @test "port 9 is never dialled" {
-  start_recipient nowhere
+  start_recipient recipient.py nowhere
   deliver 75 100
   recipient_ended
   grep -q 'names no address' err

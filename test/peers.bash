@@ -1,5 +1,6 @@
-# Independent peers for the bats files: Kamailio as a proxy, SIPp as a recipient. They run in the
-# foreground as children on ports that were free a moment ago; when somebody was faster, on others.
+# Independent peers for the bats files: Kamailio as a proxy, SIPp and the scripts of peers/ as
+# recipients. They run in the foreground as children on ports that were free a moment ago; when
+# somebody was faster, on others.
 # shellcheck shell=bash disable=SC2034 # PROXY and BOB are for the tests
 
 EATER=$CPM_BIN/../test/peers/msrp-eat
@@ -135,4 +136,32 @@ sipp_content() {
 # The media peer that SIPp started has the message.
 assert_eaten() {
   cmp eaten "${1:-m.cpim}"
+}
+
+# start_recipient SCRIPT ARGUMENT...: a recipient of test/peers, for one call: RECIPIENT_PID, BOB.
+start_recipient() {
+  local line script=$1
+  shift
+  mkfifo recipient.pipe
+  python3 "$BATS_TEST_DIRNAME/peers/$script" "$@" >recipient.pipe 2>recipient.err 3>&- </dev/null &
+  RECIPIENT_PID=$!
+  PEER_PIDS+=("$RECIPIENT_PID")
+  exec 8<recipient.pipe
+  rm recipient.pipe
+  IFS= read -r -t "$GUARD" line <&8 || {
+    cat recipient.err
+    return 1
+  }
+  BOB=${line#uri }
+}
+
+# It ran to its end, and all was as it should be.
+recipient_ended() {
+  local status=0
+  wait "$RECIPIENT_PID" || status=$?
+  [ "$status" -eq 0 ] || {
+    cat <&8
+    cat recipient.err s err
+    return 1
+  }
 }

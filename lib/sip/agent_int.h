@@ -189,8 +189,9 @@ void reoffer_unacked(void *arg, struct sip_server *s);
 /* --- notice.c */
 void notice_info(struct sip_agent *a, struct sip_server *s, const struct osip_message *m);
 void notice_message(struct sip_agent *a, struct sip_server *s, const struct osip_message *m);
+/* The answer to a body that may be a notification. */
+struct osip_message *notice_answer(const struct osip_message *m, bool *notification);
 /* 415 */
-void notice_unsupported(struct sip_agent *a, struct sip_server *s, const struct osip_message *m,
-                        const char *accept);
+struct osip_message *notice_unsupported(const struct osip_message *m, const char *accept);
 
 #endif

@@ -313,10 +313,12 @@ int fence_read(struct slice raw, bool stream, struct osip_event **event, struct 
     bool good = read_start(h->start, &st, fault);
     if (good && h->fault)
         good = refuse(fault, 400, h->fault);
-    good = good && check_values(h, fault) && check_mandatory(h, fault) && check_cseq(h, &st, fault) &&
-           read_length(h, raw.n - length, stream, &body, fault);
+    good = good && check_values(h, fault) && check_mandatory(h, fault) &&
+           check_cseq(h, &st, fault) && read_length(h, raw.n - length, stream, &body, fault);
+    if (good && !st.status && !known_scheme(st.uri))
+        good = refuse(fault, 416, "an unknown scheme in the Request-URI");
     if (good && !parse(h, &st, (struct slice){raw.p + length, body}, event))
-        good = refuse(fault, !st.status && !known_scheme(st.uri) ? 416 : 400, "malformed header");
+        good = refuse(fault, 400, "malformed header");
     head_free(h);
     return good ? 0 : EBADMSG;
 }
@@ -329,7 +331,7 @@ static bool may_be_sip(struct slice in)
 {
     const char *lf = memchr(in.p, '\n', in.n);
     struct slice line = {in.p, lf ? (size_t)(lf - in.p) : in.n};
-    if (line.n > 0 && line.p[line.n - 1] == '\r')
+    while (line.n > 0 && strchr("\r ", line.p[line.n - 1]) && line.p[line.n - 1] != '\0')
         line.n--;
     for (size_t i = 0; i < line.n && i < 32; i++) {
         if (line.p[i] == ' ')

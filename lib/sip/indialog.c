@@ -83,7 +83,7 @@ static void forbidden(struct sip_agent *a, struct sip_server *s, const struct os
 static const struct method {
     const char *name;
     void (*inside)(struct sip_agent *a, struct sip_server *s, const struct osip_message *m);
-    int outside; /* what it gets where there is no dialog; 0: the same as inside */
+    int outside; /* what it gets where there is no dialog; 0: it depends */
 } methods[] = {
     {"INVITE", reoffer_invite, 486}, /* this end only delivers */
     {"UPDATE", reoffer_update, 481}, {"BYE", bye, 481},
@@ -137,6 +137,7 @@ static void refuse_stranger(struct sip_agent *a, struct sip_server *s, struct os
 static struct osip_message *refusal(const struct osip_message *m, const struct method *known)
 {
     int code = known == NULL ? 501 : known->outside;
+    bool notification;
     struct osip_message *r;
 
     if (tag_of(m, true) != NULL)
@@ -145,8 +146,13 @@ static struct osip_message *refusal(const struct osip_message *m, const struct m
         return r;
     if (known != NULL && known->inside == options)
         return capabilities(m, code);
-    if (code == 0)
+    if (code == 0) {
+        r = notice_answer(m, &notification);
+        if (!notification)
+            return r;
+        osip_message_free(r); /* it is taken, and a repetition of it must not be taken again */
         return NULL;
+    }
     r = sip_response_to(m, code, NULL);
     if (code == 405 || code == 501)
         (void)sip_header_add(r, "Allow", SIP_ALLOW);

@@ -58,15 +58,14 @@ static bool is_coded(const struct osip_message *m)
     return coding != NULL && strcasecmp(coding, "identity") != 0;
 }
 
-void notice_unsupported(struct sip_agent *a, struct sip_server *s, const struct osip_message *m,
-                        const char *accept)
+struct osip_message *notice_unsupported(const struct osip_message *m, const char *accept)
 {
     struct osip_message *r = sip_response_to(m, 415, NULL);
 
     (void)sip_header_add(r, "Accept", accept); /* fixed texts */
     if (is_coded(m))
         (void)sip_header_add(r, "Accept-Encoding", "identity");
-    indialog_respond(a, s, r);
+    return r;
 }
 
 /* May the body be left unread? (RFC 3261 20.11) */
@@ -95,19 +94,27 @@ static void tell(struct sip_agent *a, const char *type, struct slice body)
     (void)agent_emit(a, &o); /* a remark, not a fact that anything waits for */
 }
 
-void notice_message(struct sip_agent *a, struct sip_server *s, const struct osip_message *m)
+struct osip_message *notice_answer(const struct osip_message *m, bool *notification)
 {
     const char *type;
     struct slice body = sip_body(m, &type);
-    bool notification = body.n > 0 && !is_coded(m) && is_notification(type, body);
 
-    if (body.n > 0 && !notification && !is_optional(m)) {
-        notice_unsupported(a, s, m, NOTIFICATION ", message/cpim");
-        return;
-    }
+    *notification = body.n > 0 && !is_coded(m) && is_notification(type, body);
+    if (body.n > 0 && !*notification && !is_optional(m))
+        return notice_unsupported(m, NOTIFICATION ", message/cpim");
+    return sip_response_to(m, 200, NULL);
+}
+
+void notice_message(struct sip_agent *a, struct sip_server *s, const struct osip_message *m)
+{
+    bool notification;
+    struct osip_message *r = notice_answer(m, &notification);
+    const char *type;
+    struct slice body = sip_body(m, &type);
+
     if (notification)
         tell(a, type, body);
-    indialog_answer(a, s, m, 200);
+    indialog_respond(a, s, r);
 }
 
 /* We are willing to receive no Info Package, and say so (RFC 6086 4.2.2). Without a package it is

@@ -118,7 +118,7 @@ static void reoffer(struct sip_agent *a, struct sip_server *s, const struct osip
     if ((reinvite || offer.n > 0) && offering(a))
         indialog_answer(a, s, m, 491);
     else if (code != 0)
-        notice_unsupported(a, s, m, "application/sdp");
+        indialog_respond(a, s, notice_unsupported(m, "application/sdp"));
     else if (expires > 0 && expires < least && header_lists(m, "Supported", "timer"))
         too_small(a, s, m, least);
     else if (offer.n > 0 && (why = offer_refusal(a, offer)) != NULL)

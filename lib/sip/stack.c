@@ -61,16 +61,21 @@ void stack_leave(struct sip_stack *s)
         free_now(s);
 }
 
-/* Whoever is dead may still be looked at by a function that is on the call stack now, never by one
- * that the loop calls later. */
-static void on_reap(void *arg)
+static void reap_transactions(struct sip_stack *s)
 {
-    struct sip_stack *s = arg;
     while (s->dead) {
         struct trans *t = s->dead;
         s->dead = t->next;
         trans_free(t);
     }
+}
+
+/* Whoever is dead may still be looked at by a function that is on the call stack now, never by one
+ * that the loop calls later. */
+static void on_reap(void *arg)
+{
+    struct sip_stack *s = arg;
+    reap_transactions(s);
     stream_reap(s);
 }
 
@@ -129,4 +134,7 @@ void stack_message(struct sip_stack *s, struct slice raw, const struct sip_hop *
         take_response(s, event, from);
     else
         server_request(s, event, from);
+    /* Here no transaction is looked at any more; a stream may bring thousands before the loop runs.
+     */
+    reap_transactions(s);
 }
