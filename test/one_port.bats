@@ -12,17 +12,10 @@ setup_file() {
 }
 
 teardown() {
-  local pid
+  [ -z "${STOPPED:-}" ] || kill -CONT "$STOPPED"
   stop_sink
   stop_peers
-  for pid in "${PIDS[@]}"; do
-    kill -CONT "$pid" 2>/dev/null
-    kill "$pid" 2>/dev/null
-  done
-  return 0
 }
-
-PIDS=()
 
 # Deliveries tell the pid of their cpm-msrp-serve in NAME.pid.
 share() { # [HOST]
@@ -33,14 +26,14 @@ share() { # [HOST]
   export CPM_EXEC_MSRP_SERVE=$PWD/serve
 }
 
-# begin NAME [options]: a delivery in the background to BOB; sets PIDS, and PID_NAME.
+# begin NAME [options]: a delivery in the background to BOB; sets PID_NAME.
 begin() {
   local name=$1
   shift
   SERVE_PID=$name.pid timeout "$GUARD" cpm-deliver -s "$name.s" --from "$ALICE" --to "$BOB" "$@" m.cpim \
     >"$name.out" 2>"$name.err" 3>&- &
-  PIDS+=("$!")
   eval "PID_$name=$!"
+  PEER_PIDS+=("$!")
 }
 
 # is NAME STATUS: so it ends.
@@ -121,15 +114,15 @@ ports() { # how many different ones the deliveries named
 
 @test "who accepts is stopped (SIGSTOP): the others look by themselves" {
   share
-  start_sink --behave 1:ring-ms=60000
+  start_sink --behave 1:ring-ms=60000 --behave 2:ring-ms=1500
   make_message 20000
   begin first
   until_listening first
   begin second
   until_listening second
-  kill -STOP "$(cat first.pid)"
+  STOPPED=$(cat first.pid)
+  kill -STOP "$STOPPED"
   is second 0
-  kill -CONT "$(cat first.pid)"
 }
 
 @test "half a first request is passed on when who accepted it ends" {
@@ -140,7 +133,8 @@ ports() { # how many different ones the deliveries named
   until_listening first
   mkfifo peer.pipe go
   python3 "$RECIPIENT" halves go >peer.pipe 2>peer.err 3>&- &
-  PEER_PIDS+=("$!")
+  local peer=$!
+  PEER_PIDS+=("$peer")
   exec 8<peer.pipe
   IFS= read -r -t "$GUARD" line <&8
   BOB=${line#uri }
@@ -151,21 +145,22 @@ ports() { # how many different ones the deliveries named
   is first 143
   echo go >go
   is second 0
-  wait "${PEER_PIDS[0]}"
+  wait "$peer"
 }
 
 @test "a session id of nobody gets 481, other protocols nothing, and a delivery goes on" {
   share
   mkfifo peer.pipe
   python3 "$RECIPIENT" strangers >peer.pipe 2>peer.err 3>&- &
-  PEER_PIDS+=("$!")
+  local peer=$!
+  PEER_PIDS+=("$peer")
   exec 8<peer.pipe
   IFS= read -r -t "$GUARD" line <&8
   BOB=${line#uri }
   make_message 50000
   begin one
   is one 0
-  wait "${PEER_PIDS[0]}"
+  wait "$peer"
 }
 
 @test "the port is somebody else's: 71, and the run folder is named" {
