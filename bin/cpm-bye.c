@@ -216,12 +216,7 @@ static int cleanup(struct bye *b)
     const char *hint;
     if (!b->stage.session)
         err_die(EX_USAGE, "session file", "not given", "-s FILE");
-    /* Looked at first as a reader does: a cleanup makes no file. */
-    int err = journal_open(&j, b->stage.session, JOURNAL_READ);
-    if (!err) {
-        journal_close(j);
-        err = journal_open(&j, b->stage.session, JOURNAL_WRITE);
-    }
+    int err = journal_open(&j, b->stage.session, JOURNAL_UPDATE);
     if (err) {
         const char *why = journal_open_error(err, &hint, &status);
         err_line(b->stage.session, why, hint);

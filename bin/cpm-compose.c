@@ -79,8 +79,14 @@ static int write_head(const struct config *c, const char *type, int64_t octets)
     struct buf head = BUF_UP_TO(CPIM_HEAD_MAX);
     const char *dispositions = c->imdn ? c->imdn : usual_dispositions(type);
     cpim_new_message_id(id);
-    struct cpim_draft d = {c->from,      c->to, c->subject,      c->message_id ? c->message_id : id,
-                           dispositions, type,  clock_wall_ms(), octets};
+    struct cpim_draft d = {.from = c->from,
+                           .to = c->to,
+                           .subject = c->subject,
+                           .message_id = c->message_id ? c->message_id : id,
+                           .dispositions = dispositions,
+                           .type = type,
+                           .wall_ms = clock_wall_ms(),
+                           .octets = octets};
     int err = cpim_compose(&d, &head, &field, &why);
     if (err) {
         buf_free(&head);

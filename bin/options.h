@@ -383,11 +383,15 @@
         "dial-after", \
         "dns-server", \
         "dns-timeout", \
+        "expires", \
         "failure-report", \
         "from-check", \
         "header", \
         "icsi", \
         "imdn", \
+        "jobs", \
+        "keep", \
+        "keep-failed", \
         "keep-session", \
         "linger", \
         "message-id", \
@@ -395,12 +399,20 @@
         "msrp-advertise", \
         "msrp-listen", \
         "msrp-share", \
+        "notify", \
+        "notify-timeout", \
+        "per-recipient", \
         "proxy", \
+        "queue", \
         "quiet", \
         "reason", \
         "referred-by", \
         "report-timeout", \
         "require-report", \
+        "retry-factor", \
+        "retry-first", \
+        "retry-jitter", \
+        "retry-most", \
         "session-expires", \
         "setup", \
         "sip-advertise", \

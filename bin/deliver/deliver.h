@@ -2,16 +2,12 @@
 #ifndef BIN_DELIVER_H
 #define BIN_DELIVER_H
 
+#include "base/argv.h"
 #include "base/opt.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-struct command {
-    char **argv; /* NULL-terminated; [0] is the program's path */
-    size_t count;
-};
 
 enum { INVITE, SERVE, BYE, STAGES };
 
@@ -24,8 +20,8 @@ struct plan {
     bool keep_session;
     int64_t timeout_ms; /* 0: none */
     char *own_session;  /* the path of a session file that we make and remove */
-    struct command compose;
-    struct command stage[STAGES];
+    struct argv compose;
+    struct argv stage[STAGES];
 };
 
 /* The option tables of the stages, for our own command line; NULL-terminated. */

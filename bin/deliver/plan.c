@@ -1,6 +1,7 @@
 /* Which programs run with which arguments, and the same as a shell pipeline. */
 #include "bin/deliver/deliver.h"
 
+#include "base/argv.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/spawn.h"
@@ -30,49 +31,7 @@ static const struct opt common_table[] = {
 const struct opt *const plan_tables[] = {address_table, compose_table, sip_table, msrp_table,
                                          dns_table,     common_table,  NULL};
 
-static void push_own(struct command *c, char *word)
-{
-    c->argv = mem_grow(c->argv, c->count + 2, sizeof *c->argv);
-    c->argv[c->count++] = word;
-    c->argv[c->count] = NULL;
-}
-
-static void push(struct command *c, const char *word)
-{
-    push_own(c, mem_dup(word));
-}
-
-/* Hands on what the command line gave; environment and files reach the stages by themselves. */
-static void push_given(struct command *c, const struct opt *table)
-{
-    for (; table->name; table++) {
-        struct opt_list given;
-        if (!opt_given(table->name, &given))
-            continue;
-        for (size_t i = 0; i < given.n; i++) {
-            if (table->kind == OPT_FLAG)
-                push_own(c, mem_format("--%s%s", strcmp(given.v[i], "no") == 0 ? "no-" : "",
-                                       table->name));
-            else
-                push_own(c, mem_format("--%s=%s", table->name, given.v[i]));
-        }
-    }
-}
-
-static void push_common(struct command *c)
-{
-    struct opt_list config;
-    if (err_verbosity == ERR_QUIET)
-        push(c, "-q");
-    for (int v = ERR_NORMAL; v < err_verbosity; v++)
-        push(c, "-v");
-    if (opt_given("config", &config)) {
-        push(c, "-c");
-        push(c, config.v[config.n - 1]);
-    }
-}
-
-static bool begin(struct command *c, const char *program, const char *variable)
+static bool begin(struct argv *c, const char *program, const char *variable)
 {
     char *path = spawn_find(program, variable);
     if (!path) {
@@ -80,28 +39,28 @@ static bool begin(struct command *c, const char *program, const char *variable)
                   "not found (%s, beside cpm-deliver, PATH)", variable);
         return false;
     }
-    push_own(c, path);
+    argv_own(c, path);
     return true;
 }
 
-static void begin_session(struct plan *p, struct command *c, const char *sid)
+static void begin_session(struct plan *p, struct argv *c, const char *sid)
 {
-    push(c, "-s");
-    push(c, p->session ? p->session : p->own_session);
+    argv_add(c, "-s");
+    argv_add(c, p->session ? p->session : p->own_session);
     if (sid)
-        push_own(c, mem_format("--attempt=%s", sid));
-    push_given(c, common_table);
-    push_common(c);
+        argv_own(c, mem_format("--attempt=%s", sid));
+    argv_given(c, common_table);
+    argv_common(c);
 }
 
 static void push_compose(struct plan *p)
 {
-    struct command *c = &p->compose;
-    push_given(c, address_table);
-    push_given(c, compose_table);
-    push_common(c);
-    push(c, "--");
-    push(c, p->content);
+    struct argv *c = &p->compose;
+    argv_given(c, address_table);
+    argv_given(c, compose_table);
+    argv_common(c);
+    argv_add(c, "--");
+    argv_add(c, p->content);
 }
 
 bool plan_make(struct plan *p, const char *message, const char *sid)
@@ -121,29 +80,21 @@ bool plan_make(struct plan *p, const char *message, const char *sid)
         begin_session(p, &p->stage[i], sid);
     }
     for (int i = 0; i < STAGES; i++)
-        push_given(&p->stage[i], dns_table);
-    push_given(&p->stage[INVITE], address_table);
-    push_given(&p->stage[INVITE], sip_table);
-    push_given(&p->stage[BYE], sip_table);
-    push_given(&p->stage[SERVE], msrp_table);
-    push(&p->stage[SERVE], "--");
-    push(&p->stage[SERVE], message);
+        argv_given(&p->stage[i], dns_table);
+    argv_given(&p->stage[INVITE], address_table);
+    argv_given(&p->stage[INVITE], sip_table);
+    argv_given(&p->stage[BYE], sip_table);
+    argv_given(&p->stage[SERVE], msrp_table);
+    argv_add(&p->stage[SERVE], "--");
+    argv_add(&p->stage[SERVE], message);
     return true;
-}
-
-static void clear(struct command *c)
-{
-    for (size_t i = 0; i < c->count; i++)
-        free(c->argv[i]);
-    free(c->argv);
-    *c = (struct command){0};
 }
 
 void plan_clear(struct plan *p)
 {
-    clear(&p->compose);
+    argv_clear(&p->compose);
     for (int i = 0; i < STAGES; i++)
-        clear(&p->stage[i]);
+        argv_clear(&p->stage[i]);
 }
 
 /* --- As a shell pipeline. */
@@ -167,12 +118,12 @@ static void print_word(const char *word)
     (void)putchar('\'');
 }
 
-static void print_command(const struct command *c)
+static void print_command(const struct argv *c)
 {
-    for (size_t i = 0; i < c->count; i++) {
+    for (size_t i = 0; i < c->n; i++) {
         if (i > 0)
             (void)putchar(' ');
-        print_word(c->argv[i]);
+        print_word(c->v[i]);
     }
 }
 

@@ -73,7 +73,7 @@ static int compose(struct run *r)
     int err = null < 0 ? errno : file_temporary(&r->message_fd);
     struct spawn_fd fds[] = {{null, STDIN_FILENO}, {r->message_fd, STDOUT_FILENO}};
     bool stdin_content = strcmp(r->plan->content, "-") == 0;
-    char **argv = r->plan->compose.argv;
+    char **argv = r->plan->compose.v;
     if (!err) /* "-" is our stdin, which the composer reads in our place */
         err = stdin_content ? spawn(argv[0], argv, fds + 1, 1, &pid)
                             : spawn(argv[0], argv, fds, 2, &pid);
@@ -108,7 +108,7 @@ static int start_stage(struct run *r, int i, int from, int to)
         fds[n++] = (struct spawn_fd){to, STDOUT_FILENO};
     if (i == SERVE && r->message_fd >= 0)
         fds[n++] = (struct spawn_fd){r->message_fd, MESSAGE_FD};
-    char **argv = r->plan->stage[i].argv;
+    char **argv = r->plan->stage[i].v;
     int err = spawn(argv[0], argv, fds, n, &c->pid);
     if (err) {
         err_line(argv[0], strerror(err), NULL);

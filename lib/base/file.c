@@ -176,19 +176,63 @@ char *file_program_folder(void)
     return file_folder_of(self);
 }
 
-int file_sync_folder_of(const char *path)
+int file_sync_folder(const char *folder)
 {
-    char *folder = file_folder_of(path);
     int err = 0;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
+        return errno;
+    if (fsync(fd) < 0)
         err = errno;
-    else if (fsync(fd) < 0)
-        err = errno;
-    if (fd >= 0)
-        (void)close(fd);
+    (void)close(fd);
+    return err;
+}
+
+int file_sync_folder_of(const char *path)
+{
+    char *folder = file_folder_of(path);
+    int err = file_sync_folder(folder);
     free(folder);
     return err;
+}
+
+int file_sync_system(int fd)
+{
+    return syncfs(fd) < 0 ? errno : 0;
+}
+
+int file_create(const char *path, int *fd)
+{
+    int opened = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (opened < 0)
+        return errno;
+    *fd = opened;
+    return 0;
+}
+
+int file_make_folder(const char *path)
+{
+    return mkdir(path, 0700) < 0 && errno != EEXIST ? errno : 0;
+}
+
+int file_move(const char *from, const char *to)
+{
+    return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0 ? errno : 0;
+}
+
+int file_link(const char *from, const char *to)
+{
+    return link(from, to) < 0 ? errno : 0;
+}
+
+int file_remove(const char *path)
+{
+    return unlink(path) < 0 ? errno : 0;
+}
+
+int file_remove_folder(const char *path)
+{
+    return rmdir(path) < 0 ? errno : 0;
 }
 
 int file_reserve(int fd, off_t octets)
@@ -211,6 +255,11 @@ int file_unreserve(int fd)
     if (fstat(fd, &st) < 0)
         return errno;
     return ftruncate(fd, st.st_size) < 0 ? errno : 0;
+}
+
+int file_check_local(int fd)
+{
+    return is_remote(fd) ? EREMOTE : 0;
 }
 
 int file_check_folder(const char *path)

@@ -29,7 +29,18 @@ char *file_program_folder(void);
 
 int file_sync_data(int fd);             /* fdatasync, EINTR handled */
 char *file_folder_of(const char *path); /* "." where there is none; the caller frees it */
+int file_sync_folder(const char *folder);
 int file_sync_folder_of(const char *path);
+int file_sync_system(int fd); /* all that was written to its file system, names too */
+
+/* Names. Nothing is ever replaced (EEXIST), and nothing here is durable before its folder is
+ * synced. */
+int file_create(const char *path, int *fd); /* 0600, for reading and writing */
+int file_make_folder(const char *path);     /* 0700; 0 too where there is one */
+int file_move(const char *from, const char *to);
+int file_link(const char *from, const char *to);
+int file_remove(const char *path);
+int file_remove_folder(const char *path); /* ENOTEMPTY */
 
 /* Room for `octets` after the end, without changing the size. Gives 0 where the file system has no
  * such thing. */
@@ -39,6 +50,8 @@ int file_unreserve(int fd); /* gives back what is reserved and not written */
 /* The folder for files of a run: $XDG_RUNTIME_DIR/cpm, else /run/cpm if writable, else a private
  * one under TMPDIR. Made with 0700 and checked. The caller frees *path. */
 int file_run_folder(char **path);
+
+int file_check_local(int fd); /* EREMOTE: locks and syncs are somebody else's promise */
 
 /* Ours or root's, and writable by nobody else unless sticky. Else EPERM. */
 int file_check_folder(const char *path);

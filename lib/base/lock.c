@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 
 static struct flock byte_lock(off_t byte, short type)
 {
@@ -45,4 +46,23 @@ int lock_held(int fd, off_t byte, bool *held)
         return errno;
     *held = f.l_type != F_UNLCK;
     return 0;
+}
+
+static int whole(int fd, int operation)
+{
+    while (flock(fd, operation) < 0) {
+        if (errno != EINTR)
+            return errno;
+    }
+    return 0;
+}
+
+int lock_file(int fd, enum lock_kind kind)
+{
+    return whole(fd, kind == LOCK_SHARED ? LOCK_SH : LOCK_EX);
+}
+
+int lock_file_drop(int fd)
+{
+    return whole(fd, LOCK_UN);
 }

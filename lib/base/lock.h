@@ -17,4 +17,8 @@ int lock_drop(int fd, off_t byte);
 /* Does anybody else hold this byte, in any kind? Never takes it. */
 int lock_held(int fd, off_t byte, bool *held);
 
+/* The whole file (flock), waited for: only for what takes a moment. Gone with the descriptor. */
+int lock_file(int fd, enum lock_kind kind);
+int lock_file_drop(int fd);
+
 #endif

@@ -109,20 +109,25 @@ static int close_others(posix_spawn_file_actions_t *actions, const struct spawn_
     return err ? err : posix_spawn_file_actions_addclosefrom_np(actions, highest + 1);
 }
 
-static int clean_signals(posix_spawnattr_t *attributes)
+static int set_attributes(posix_spawnattr_t *attributes, bool own_group)
 {
+    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
     sigset_t none, all;
     (void)sigemptyset(&none);
     (void)sigfillset(&all);
     int err = posix_spawnattr_setsigmask(attributes, &none);
     if (!err)
         err = posix_spawnattr_setsigdefault(attributes, &all);
+    if (!err && own_group)
+        err = posix_spawnattr_setpgroup(attributes, 0);
     if (!err)
-        err = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        err = posix_spawnattr_setflags(attributes,
+                                       own_group ? (short)(flags | POSIX_SPAWN_SETPGROUP) : flags);
     return err;
 }
 
-int spawn(const char *path, char *const argv[], const struct spawn_fd *fds, size_t n, pid_t *pid)
+static int start(const char *path, char *const argv[], const struct spawn_fd *fds, size_t n,
+                 bool own_group, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -136,11 +141,22 @@ int spawn(const char *path, char *const argv[], const struct spawn_fd *fds, size
     if (!err)
         err = close_others(&actions, fds, n);
     if (!err)
-        err = clean_signals(&attributes);
+        err = set_attributes(&attributes, own_group);
     if (!err)
         err = posix_spawn(pid, path, &actions, &attributes, argv, environ);
     (void)posix_spawnattr_destroy(&attributes);
 out:
     (void)posix_spawn_file_actions_destroy(&actions);
     return err;
+}
+
+int spawn(const char *path, char *const argv[], const struct spawn_fd *fds, size_t n, pid_t *pid)
+{
+    return start(path, argv, fds, n, false, pid);
+}
+
+int spawn_group(const char *path, char *const argv[], const struct spawn_fd *fds, size_t n,
+                pid_t *pid)
+{
+    return start(path, argv, fds, n, true, pid);
 }

@@ -19,4 +19,8 @@ struct spawn_fd {
  * (ENOENT: status 127, others: 126). */
 int spawn(const char *path, char *const argv[], const struct spawn_fd *fds, size_t n, pid_t *pid);
 
+/* The same in a process group of its own, whose number is *pid. */
+int spawn_group(const char *path, char *const argv[], const struct spawn_fd *fds, size_t n,
+                pid_t *pid);
+
 #endif

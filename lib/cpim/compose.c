@@ -158,6 +158,10 @@ static const char *find_fault(const struct cpim_draft *d, const char **field)
     *field = "to";
     if ((why = cpim_uri_fault(d->to)))
         return why;
+    for (size_t i = 0; i < d->also_count; i++) {
+        if ((why = cpim_uri_fault(d->also_to[i])))
+            return why;
+    }
     *field = "subject";
     if (d->subject && (why = subject_fault(d->subject)))
         return why;
@@ -247,6 +251,8 @@ int cpim_compose(const struct cpim_draft *d, struct buf *head, const char **fiel
     clock_text(when, d->wall_ms);
     put_uri(&b, &err, "From", d->from);
     put_uri(&b, &err, "To", d->to);
+    for (size_t i = 0; i < d->also_count; i++)
+        put_uri(&b, &err, "To", d->also_to[i]);
     put(&b, &err, "DateTime", when);
     put_subject(&b, &err, d->subject);
     put_imdn(&b, &err, d);

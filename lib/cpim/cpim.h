@@ -97,12 +97,14 @@ struct slice cpim_media_type(struct slice content_type);
 struct cpim_draft {
     const char *from; /* URIs: sip, sips, tel or any other absolute one */
     const char *to;
-    const char *subject;      /* NULL: none. UTF-8; controls and backslashes get escaped */
-    const char *message_id;   /* RFC 3862's Token; 4 to 32 of it are an MSRP ident too */
-    const char *dispositions; /* "positive-delivery, display"; NULL or "none": no request */
-    const char *type;         /* media type with parameters */
-    int64_t wall_ms;          /* DateTime */
-    int64_t octets;           /* of the content, for Content-Length; -1: not known, not written */
+    const char *subject;        /* NULL: none. UTF-8; controls and backslashes get escaped */
+    const char *message_id;     /* RFC 3862's Token; 4 to 32 of it are an MSRP ident too */
+    const char *dispositions;   /* "positive-delivery, display"; NULL or "none": no request */
+    const char *type;           /* media type with parameters */
+    int64_t wall_ms;            /* DateTime */
+    int64_t octets;             /* of the content, for Content-Length; -1: not known, not written */
+    const char *const *also_to; /* further recipients, with a To each */
+    size_t also_count;
 };
 
 #define CPIM_DISPOSITIONS    "positive-delivery, display" /* what clients ask for */

@@ -53,8 +53,8 @@ static int begin_attempt(struct journal *j, struct slice *text)
     return err ? err : journal_read(j, &grew);
 }
 
-/* With the exclusive claim in hand. */
-static int start_claimed(struct journal *j, enum journal_role role, struct slice *text)
+/* With the exclusive claim in hand: is it still this file, and how did its last attempt end? */
+static int settle(struct journal *j, enum journal_role role)
 {
     bool same, grew;
     int err = file_same(j->fd, j->path, &same);
@@ -66,26 +66,60 @@ static int start_claimed(struct journal *j, enum journal_role role, struct slice
         err = journal_read(j, &grew);
     if (!err)
         err = close_dead_attempt(j);
-    if (!err)
-        err = journal_read(j, &grew);
-    if (!err && journal_has(j, "msrp.transferred"))
-        err = EEXIST;
-    if (!err)
-        err = file_reserve(j->fd, ATTEMPT_ROOM);
-    if (!err)
-        err = begin_attempt(j, text);
-    return err ? err : lock_try(j->fd, BYTE_CLAIM, LOCK_SHARED);
+    return err ? err : journal_read(j, &grew);
 }
 
-int journal_start(struct journal *j, enum journal_role role, struct slice *text)
+static int claim(struct journal *j, enum journal_role role)
 {
     int err = lock_try(j->fd, BYTE_CLAIM, LOCK_EXCLUSIVE);
     if (err)
         return err;
-    err = start_claimed(j, role, text);
+    err = settle(j, role);
     if (err)
         (void)lock_drop(j->fd, BYTE_CLAIM); /* gone with the process at the latest */
     return err;
+}
+
+int journal_claim(struct journal *j)
+{
+    return claim(j, 0);
+}
+
+int journal_begin(struct journal *j, struct slice *text)
+{
+    int err = journal_has(j, "msrp.transferred") ? EEXIST : 0;
+    if (!err)
+        err = file_reserve(j->fd, ATTEMPT_ROOM);
+    if (!err)
+        err = begin_attempt(j, text);
+    if (!err)
+        err = lock_try(j->fd, BYTE_CLAIM, LOCK_SHARED);
+    if (err)
+        (void)lock_drop(j->fd, BYTE_CLAIM); /* gone with the process at the latest */
+    return err;
+}
+
+int journal_start(struct journal *j, enum journal_role role, struct slice *text)
+{
+    int err = claim(j, role);
+    return err ? err : journal_begin(j, text);
+}
+
+int journal_freeze(struct journal *j)
+{
+    bool grew;
+    int err = lock_wait(j->fd, BYTE_APPEND, LOCK_EXCLUSIVE);
+    if (err)
+        return err;
+    err = journal_read(j, &grew);
+    if (err)
+        journal_thaw(j);
+    return err;
+}
+
+void journal_thaw(struct journal *j)
+{
+    (void)lock_drop(j->fd, BYTE_APPEND); /* gone with the process at the latest */
 }
 
 int journal_take_role(struct journal *j, enum journal_role role)

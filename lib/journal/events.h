@@ -8,7 +8,7 @@
 /* clang-format off */
 #define JOURNAL_EVENTS(X)                                                                            \
     X("attempt.start",    "invite deliver queue",  "n")                                              \
-    X("entry",            "invite serve queue",    "from to message birth expires conversation contribution") \
+    X("entry",            "invite serve queue",    "from to message birth expires notify conversation contribution") \
     X("learnt",           "invite serve",          "chunk window transport")                         \
     X("msrp.listening",   "serve",  "path proto setup cema size octets accept-types wrapped-types fingerprint cpim-from message-id") \
     X("invite.route",     "invite", "n uri")                                                         \
@@ -30,7 +30,11 @@
     X("bye.answered",     "invite bye", "method code reason")                                        \
     X("bye.failed",       "invite bye", "method code reason why")                                    \
     X("imdn.received",    "invite serve", "message-id status content-type size")                     \
-    X("outcome",          "bye deliver invite queue", "status why")
+    X("outcome",          "bye deliver invite queue", "status why")                                  \
+    X("queue.wish",       "queue",  "do")                                                            \
+    X("queue.failed",     "queue",  "why")                                                           \
+    X("notify.done",      "queue",  "status")                                                        \
+    X("notify.failed",    "queue",  "status")
 /* clang-format on */
 
 #endif

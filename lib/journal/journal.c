@@ -103,6 +103,11 @@ const char *journal_path(const struct journal *j)
     return j->path;
 }
 
+int journal_same(const struct journal *j, bool *same)
+{
+    return file_same(j->fd, j->path, same);
+}
+
 void journal_on_line(struct journal *j, journal_line_h *handler, void *arg)
 {
     j->on_line = handler;

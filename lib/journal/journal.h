@@ -14,15 +14,17 @@ const char *journal_role_program(enum journal_role r);
 
 #define JOURNAL_SID_SIZE 13
 
-/* --- Opening. JOURNAL_READ only looks; JOURNAL_WRITE creates the file where it is missing.
+/* --- Opening. JOURNAL_READ only looks; JOURNAL_WRITE creates the file where it is missing,
+ * JOURNAL_UPDATE does not.
  * Failures are file_open_private's, and JOURNAL_OPEN_FOLDER: others may write to its folder;
  * journal_open_error puts them into words. */
 #define JOURNAL_OPEN_FOLDER (-1)
-enum journal_mode { JOURNAL_READ, JOURNAL_WRITE };
+enum journal_mode { JOURNAL_READ, JOURNAL_UPDATE, JOURNAL_WRITE };
 int journal_open(struct journal **out, const char *path, enum journal_mode mode);
 void journal_close(struct journal *j); /* frees all locks */
 const char *journal_open_error(int error, const char **what_to_do, int *status);
 const char *journal_path(const struct journal *j);
+int journal_same(const struct journal *j, bool *same); /* is the name still this file? */
 
 /* --- Reading. Reads what was appended and folds it; *grew tells whether there was anything. The
  * handler, if set, sees every sound line of the file once, in order, with its text. */
@@ -57,6 +59,17 @@ int journal_append_once(struct journal *j, struct line_out *o, bool durable, str
  * one. EAGAIN: the claim is held. EBUSY: the byte is held. EEXIST: already transferred. ESTALE:
  * the name is another file by now. ENOSPC and the like: no room. */
 int journal_start(struct journal *j, enum journal_role role, struct slice *text);
+
+/* The same in two steps, for one who decides between them (the queue). journal_claim: takes the
+ * claim exclusively, looks, ends a dead attempt; also for one who holds it shared, once nobody else
+ * does. EAGAIN: it is held; ESTALE: the name is another file by now. journal_begin: the rest. */
+int journal_claim(struct journal *j);
+int journal_begin(struct journal *j, struct slice *text);
+
+/* Nobody appends between the two: what was read is the whole file. Nothing may be appended either.
+ */
+int journal_freeze(struct journal *j);
+void journal_thaw(struct journal *j);
 
 /* Takes the byte of a role. EBUSY: taken. It is kept until journal_close. */
 int journal_take_role(struct journal *j, enum journal_role role);

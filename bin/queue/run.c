@@ -1,0 +1,258 @@
+/* run: a pass over what is due; with --watch, one after the other as entries come and become due.
+ */
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "runner.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define AT_A_TIME   64   /* entries that are taken on before the loop has its turn */
+#define BUSY_LOOK_S 30   /* when others were at work on what is due */
+#define PURGE_S     3600 /* with --watch */
+#define FD_EACH     4    /* descriptors that a delivery needs at most */
+#define FD_OTHER    32
+
+static void look_for_end(struct runner *r)
+{
+    bool stopping = r->signal || r->ours;
+    if (r->active == 0 && (stopping || (!r->first && !r->config->watch)))
+        loop_stop(r->loop);
+}
+
+static void fill(void *arg)
+{
+    struct runner *r = arg;
+    struct queue_name n;
+    int taken = 0;
+    while (!r->signal && !r->ours && r->active < r->config->jobs) {
+        if (taken++ == AT_A_TIME) {
+            loop_at(r->loop, &r->fill, clock_ms(), fill, r);
+            return;
+        }
+        struct recipient *to = line_next(r, &n);
+        if (!to)
+            break;
+        r->active++;
+        if (!delivery_start(r, to, &n))
+            runner_over(r, to);
+    }
+    look_for_end(r);
+}
+
+static void fill_soon(struct runner *r)
+{
+    if (r->fill.place == 0)
+        loop_at(r->loop, &r->fill, clock_ms(), fill, r);
+}
+
+void runner_over(struct runner *r, struct recipient *to)
+{
+    r->active--;
+    line_back(r, to);
+    fill_soon(r);
+}
+
+/* --- What is due. */
+
+struct names {
+    struct runner *r;
+    struct queue_name *v;
+    size_t count, room;
+    char hashes[64][QUEUE_RECIPIENT_SIZE]; /* of --to */
+    size_t hash_count;
+};
+
+static bool is_wanted(const struct names *s, const struct queue_name *n)
+{
+    for (size_t i = 0; i < s->hash_count; i++) {
+        if (queue_is_for(n, s->hashes[i]))
+            return true;
+    }
+    return s->hash_count == 0;
+}
+
+static bool take_name(void *arg, const struct queue_name *n)
+{
+    struct names *s = arg;
+    struct runner *r = s->r;
+    if (!is_wanted(s, n))
+        return true;
+    if (r->when == WHEN_DUE && n->due > clock_wall_ms() / 1000) {
+        r->next_due = n->due < r->next_due ? n->due : r->next_due;
+        return true;
+    }
+    if (s->count == s->room) {
+        s->room = s->room ? s->room * 2 : 256;
+        s->v = mem_grow(s->v, s->room, sizeof *s->v);
+    }
+    s->v[s->count++] = *n;
+    return true;
+}
+
+static int by_due(const void *a, const void *b)
+{
+    const struct queue_name *x = a, *y = b;
+    if (x->due != y->due)
+        return x->due < y->due ? -1 : 1;
+    return strcmp(x->id, y->id);
+}
+
+static int take_names(struct runner *r)
+{
+    struct names s = {.r = r};
+    const struct opt_list *to = &r->config->to;
+    for (; s.hash_count < to->n && s.hash_count < 64; s.hash_count++)
+        queue_recipient(to->v[s.hash_count], s.hashes[s.hash_count]);
+    r->next_due = INT64_MAX;
+    int err = queue_walk(r->queue, QUEUE_WAIT, take_name, NULL, &s);
+    if (s.count > 0)
+        qsort(s.v, s.count, sizeof *s.v, by_due);
+    for (size_t i = 0; i < s.count; i++)
+        line_add(r, &s.v[i]);
+    free(s.v);
+    return err;
+}
+
+/* --- With --watch. */
+
+static void look(void *arg);
+
+/* When the next one is due; the wall clock may be set meanwhile, so not too far ahead. */
+static void look_at(struct runner *r, int64_t due)
+{
+    int64_t now = clock_wall_ms();
+    int64_t in = due * 1000 <= now ? 0 : due * 1000 - now;
+    int64_t most = (r->counts.busy ? BUSY_LOOK_S : PURGE_S) * 1000LL;
+    int64_t when = clock_ms() + (due == INT64_MAX || in > most ? most : in);
+    if (r->look.place == 0 || r->look.due > when)
+        loop_at(r->loop, &r->look, when, look, r);
+}
+
+static void begin_pass(struct runner *r)
+{
+    const struct config *c = r->config;
+    int err = queue_purge(r->queue, c->keep_ms, c->keep_failed_ms, clock_wall_ms());
+    if (err)
+        err_warn("%s: %s", queue_folder(r->queue), strerror(err));
+    r->counts.busy = 0;
+    err = take_names(r);
+    if (err) {
+        err_line(queue_folder(r->queue), strerror(err), NULL);
+        r->ours = status_of_error(err);
+    }
+    fill_soon(r);
+}
+
+static void look(void *arg)
+{
+    struct runner *r = arg;
+    begin_pass(r);
+    look_at(r, r->next_due);
+}
+
+static void on_arrival(void *arg, const struct queue_name *n)
+{
+    struct runner *r = arg;
+    if (n && n->due <= clock_wall_ms() / 1000) {
+        line_add(r, n);
+        fill_soon(r);
+    } else {
+        look_at(r, n ? n->due : 0);
+    }
+}
+
+/* The first one: what is under way is brought to its end, nothing else begun. The second one: that
+ * is ended too, in order. */
+static void on_signal(void *arg, int signal)
+{
+    struct runner *r = arg;
+    if (r->signal || signal == SIGHUP)
+        delivery_stop_all(r, SIGTERM);
+    r->signal = signal;
+    fill_soon(r);
+}
+
+/* --- The whole. */
+
+/* As many deliveries as there are descriptors for. */
+static int64_t possible_jobs(int64_t jobs)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return jobs;
+    rlim_t wanted = (rlim_t)jobs * FD_EACH + FD_OTHER;
+    if (limit.rlim_cur < wanted && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+            return jobs;
+    }
+    if (limit.rlim_cur >= wanted)
+        return jobs;
+    int64_t possible =
+        limit.rlim_cur <= FD_OTHER + FD_EACH ? 1 : (int64_t)(limit.rlim_cur - FD_OTHER) / FD_EACH;
+    err_warn("--jobs: %lld, for more there are not enough descriptors (ulimit -n)",
+             (long long)possible);
+    return possible;
+}
+
+static int summary(const struct runner *r)
+{
+    const struct counts *c = &r->counts;
+    if (err_verbosity == ERR_QUIET)
+        return EX_OK;
+    printf("delivered %lu, deferred %lu, refused %lu, expired %lu", c->delivered, c->deferred,
+           c->refused, c->expired);
+    if (c->held)
+        printf(", held %lu", c->held);
+    if (c->removed)
+        printf(", removed %lu", c->removed);
+    if (c->busy)
+        printf(", under way elsewhere %lu", c->busy);
+    printf("\n");
+    return finish_stdout();
+}
+
+static int pass(struct runner *r)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, 0};
+    int err = loop_signals(r->loop, signals, on_signal, r);
+    if (!err && r->config->watch)
+        err = queue_watch(r->queue, r->loop, on_arrival, r);
+    if (err) {
+        err_line(queue_folder(r->queue), strerror(err), NULL);
+        return EX_OSERR;
+    }
+    if (r->config->watch)
+        look(r);
+    else
+        begin_pass(r);
+    loop_run(r->loop);
+    int status = summary(r);
+    return r->ours ? r->ours : status;
+}
+
+int run(const struct config *c, char **operands, int count)
+{
+    struct config own = *c;
+    struct runner r = {.config = &own, .when = c->to.n > 0 ? WHEN_ANY : WHEN_DUE};
+    (void)operands;
+    if (count > 0)
+        err_die(EX_USAGE, "run", "takes no operand", "see cpm-queue --help");
+    own.jobs = possible_jobs(c->jobs);
+    int status = open_queue(c, false, &r.queue);
+    if (status)
+        return status;
+    r.loop = loop_new();
+    status = pass(&r);
+    line_free(&r);
+    queue_close(r.queue);
+    loop_free(r.loop);
+    if (r.signal)
+        err_die_by(r.signal);
+    return status;
+}
