@@ -9,6 +9,7 @@
 #define KEPT(field) NULL
 const struct opt sip_table[] = {SIP_OPTIONS(KEPT){0}};
 const struct opt msrp_table[] = {MSRP_OPTIONS(KEPT){0}};
+const struct opt dns_table[] = {DNS_OPTIONS(KEPT){0}};
 const struct opt deliver_table[] = {{.name = "timeout",
                                      .kind = OPT_DURATION,
                                      .arg = "S",
@@ -211,11 +212,12 @@ int main(int argc, char **argv)
                                     .to = &c.repair,
                                     .where = OPT_COMMAND_LINE},
                                    {0}};
-    const struct opt *const tables[] = {all,       to,         adding,   listing,
-                                        json,      running,    checking, deliver_table,
-                                        sip_table, msrp_table, NULL};
-    static const unsigned bits[] = {~0u,       TABLE_TO,    TABLE_ADD, TABLE_LIST, TABLE_JSON,
-                                    TABLE_RUN, TABLE_CHECK, TABLE_RUN, TABLE_RUN,  TABLE_RUN};
+    const struct opt *const tables[] = {all,       to,         adding,    listing,
+                                        json,      running,    checking,  deliver_table,
+                                        sip_table, msrp_table, dns_table, NULL};
+    static const unsigned bits[] = {~0u,        TABLE_TO,  TABLE_ADD,   TABLE_LIST,
+                                    TABLE_JSON, TABLE_RUN, TABLE_CHECK, TABLE_RUN,
+                                    TABLE_RUN,  TABLE_RUN, TABLE_RUN};
     const char *const headings[] = {"All commands",
                                     "Recipients",
                                     "add",
@@ -225,7 +227,8 @@ int main(int argc, char **argv)
                                     "check",
                                     "run, handed on to cpm-deliver",
                                     "SIP (cpm-invite)",
-                                    "MSRP (cpm-msrp-serve)"};
+                                    "MSRP (cpm-msrp-serve)",
+                                    "DNS"};
     const struct opt_program program = {
         .name = "cpm-queue",
         .usage = "-Q DIR add --from URI --to URI... [options] m.cpim|-\n"

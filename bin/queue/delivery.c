@@ -106,6 +106,7 @@ static void push_session(struct delivery *d)
     argv_add(&d->argv, d->entry->path);
     argv_common(&d->argv);
     argv_given(&d->argv, sip_table);
+    argv_given(&d->argv, dns_table);
 }
 
 static bool make_command(struct delivery *d)

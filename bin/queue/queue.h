@@ -27,7 +27,7 @@ struct config {
 };
 
 /* What run hands on to the stages. */
-extern const struct opt sip_table[], msrp_table[], deliver_table[];
+extern const struct opt sip_table[], msrp_table[], dns_table[], deliver_table[];
 
 /* Each opens the queue itself and gives the exit status. */
 int add(const struct config *c, char **operands, int count);

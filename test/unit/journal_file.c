@@ -100,6 +100,31 @@ static void test_attempts(void)
     journal_close(c);
 }
 
+/* As the queue does it: claims, looks, begins, and takes the claim back at the end. */
+static void test_claim(void)
+{
+    struct journal *a = fresh(T "cpm-invite[1] attempt.start sid=a n=1\n");
+    struct journal *b = NULL;
+    bool same = false;
+    tap_is_int(journal_claim(a), 0, "claimed");
+    tap_is_str(journal_get(a, "outcome.why"), "crashed", "the dead attempt has its end");
+    tap_is_int(journal_open(&b, path, JOURNAL_UPDATE), 0, "a second process");
+    tap_is_int(journal_claim(b), EAGAIN, "cannot claim it");
+    tap_is_int(journal_begin(a, NULL), 0, "an attempt begins");
+    tap_is_int(journal_join(b, journal_sid(a), ROLE_BYE), 0, "which the other one joins");
+    tap_is_int(journal_claim(a), EAGAIN, "so the claim is not to be had alone");
+    journal_close(b);
+    tap_is_int(journal_claim(a), 0, "until the other one is gone");
+    tap_is_int(journal_freeze(a), 0, "frozen");
+    journal_thaw(a);
+    tap_ok(journal_same(a, &same) == 0 && same, "the name is this file");
+    (void)unlink(path);
+    tap_ok(journal_same(a, &same) == 0 && !same, "and then it is not");
+    tap_is_int(journal_open(&b, path, JOURNAL_UPDATE), ENOENT, "an update makes no file");
+    tap_is_int(journal_claim(a), ESTALE, "who moved away is not claimed");
+    journal_close(a);
+}
+
 static void test_transferred(void)
 {
     struct journal *j = fresh(T "cpm-invite[1] attempt.start sid=a n=1\n" T
@@ -139,6 +164,7 @@ int main(void)
     test_fold();
     test_torn_tail();
     test_attempts();
+    test_claim();
     test_transferred();
     test_safety();
     (void)unlink(path);
