@@ -162,6 +162,7 @@ static void on_delivered(void *arg, int wait_status)
     bool grew;
     d->pid = 0;
     d->waiting = true;
+    d->exit_status = delivery_status(wait_status);
     int err = journal_read(d->entry->journal, &grew);
     /* It ended by itself and wrote nothing: a wrong option, say. */
     if (!err && WIFEXITED(wait_status) && WEXITSTATUS(wait_status) != 0 &&
@@ -226,7 +227,9 @@ static void note_failure(struct delivery *d, const struct queue_decision *to)
     err_step("%s to %s: not now (%d), next attempt %s", d->entry->name.id,
              queue_entry_get(d->entry, "entry.to"), status, when);
     d->runner->counts.deferred++;
-    if (c == CLASS_OURS && d->tried)
+    if (queue_class_of(d->exit_status, journal_has(j, "invite.sent")) == CLASS_OURS)
+        d->runner->ours = d->exit_status;
+    else if (c == CLASS_OURS && d->tried)
         d->runner->ours = status;
     else if (!queue_set_up(d->entry))
         d->to->not_before = to->due;

@@ -126,9 +126,12 @@ static void look(void *arg);
 static void look_at(struct runner *r, int64_t due)
 {
     int64_t now = clock_wall_ms();
-    int64_t in = due * 1000 <= now ? 0 : due * 1000 - now;
-    int64_t most = (r->counts.busy ? BUSY_LOOK_S : PURGE_S) * 1000LL;
-    int64_t when = clock_ms() + (due == INT64_MAX || in > most ? most : in);
+    int64_t in = (r->counts.busy ? BUSY_LOOK_S : PURGE_S) * 1000LL;
+    if (due <= now / 1000)
+        in = 0;
+    else if (due < (now + in) / 1000)
+        in = due * 1000 - now;
+    int64_t when = clock_ms() + in;
     if (r->look.place == 0 || r->look.due > when)
         loop_at(r->loop, &r->look, when, look, r);
 }

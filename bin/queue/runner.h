@@ -57,10 +57,11 @@ struct delivery {
     struct loop_child child;
     struct loop_timer limit;
     struct argv argv;
-    pid_t pid;     /* 0: none */
-    bool tried;    /* an attempt was begun */
-    bool waiting;  /* for the end of its stages, whose claim is in our way */
-    bool watching; /* the journal */
+    pid_t pid;       /* 0: none */
+    int exit_status; /* of cpm-deliver */
+    bool tried;      /* an attempt was begun */
+    bool waiting;    /* for the end of its stages, whose claim is in our way */
+    bool watching;   /* the journal */
     struct delivery *before, *after;
 };
 
