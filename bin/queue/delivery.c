@@ -366,9 +366,20 @@ static void cannot_open(struct runner *r, const struct queue_name *n, int err)
         r->ours = status_of_error(err);
 }
 
+static bool is_under_way(const struct runner *r, const char *id)
+{
+    for (const struct delivery *d = r->deliveries; d; d = d->after) {
+        if (strcmp(d->entry->name.id, id) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool delivery_start(struct runner *r, struct recipient *to, const struct queue_name *n)
 {
     struct queue_entry *e;
+    if (is_under_way(r, n->id))
+        return false;
     int err = open_and_claim(r, n, &e);
     if (err == EAGAIN)
         r->counts.busy++;

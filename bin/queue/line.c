@@ -94,6 +94,17 @@ void line_back(struct runner *r, struct recipient *to)
     line_up(r, to);
 }
 
+void line_clear(struct runner *r)
+{
+    for (size_t i = 0; i < r->table_size; i++) {
+        if (r->table[i]) {
+            r->table[i]->next = r->table[i]->count = 0;
+            r->table[i]->ready = false;
+        }
+    }
+    r->first = r->last = NULL;
+}
+
 void line_free(struct runner *r)
 {
     for (size_t i = 0; i < r->table_size; i++) {

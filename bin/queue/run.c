@@ -109,6 +109,7 @@ static int take_names(struct runner *r)
     for (; s.hash_count < to->n && s.hash_count < 64; s.hash_count++)
         queue_recipient(to->v[s.hash_count], s.hashes[s.hash_count]);
     r->next_due = INT64_MAX;
+    line_clear(r); /* what was there is read again */
     int err = queue_walk(r->queue, QUEUE_WAIT, take_name, NULL, &s);
     if (s.count > 0)
         qsort(s.v, s.count, sizeof *s.v, by_due);
@@ -136,14 +137,21 @@ static void look_at(struct runner *r, int64_t due)
         loop_at(r->loop, &r->look, when, look, r);
 }
 
-static void begin_pass(struct runner *r)
+static void purge(struct runner *r)
 {
     const struct config *c = r->config;
     int err = queue_purge(r->queue, c->keep_ms, c->keep_failed_ms, clock_wall_ms());
     if (err)
         err_warn("%s: %s", queue_folder(r->queue), strerror(err));
+    r->purge_at = clock_ms() + PURGE_S * 1000LL;
+}
+
+static void begin_pass(struct runner *r)
+{
+    if (clock_ms() >= r->purge_at)
+        purge(r);
     r->counts.busy = 0;
-    err = take_names(r);
+    int err = take_names(r);
     if (err) {
         err_line(queue_folder(r->queue), strerror(err), NULL);
         r->ours = status_of_error(err);
@@ -224,16 +232,16 @@ static int pass(struct runner *r)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, 0};
     int err = loop_signals(r->loop, signals, on_signal, r);
-    if (!err && r->config->watch)
-        err = queue_watch(r->queue, r->loop, on_arrival, r);
     if (err) {
         err_line(queue_folder(r->queue), strerror(err), NULL);
         return EX_OSERR;
     }
-    if (r->config->watch)
+    if (r->config->watch) {
+        queue_watch(r->queue, r->loop, on_arrival, r);
         look(r);
-    else
+    } else {
         begin_pass(r);
+    }
     loop_run(r->loop);
     int status = summary(r);
     return r->ours ? r->ours : status;

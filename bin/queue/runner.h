@@ -31,6 +31,7 @@ struct runner {
     struct recipient *first, *last; /* the line */
     int64_t active;
     int64_t next_due; /* epoch seconds, of what is not due yet; INT64_MAX: nothing */
+    int64_t purge_at; /* clock_ms */
     struct counts counts;
     int ours; /* the status of a failure that is our own fault: no further deliveries */
     int signal;
@@ -46,6 +47,7 @@ void line_add(struct runner *r, const struct queue_name *n);
 /* The next entry of whoever's turn it is, and has not too many under way. NULL: none. */
 struct recipient *line_next(struct runner *r, struct queue_name *n);
 void line_back(struct runner *r, struct recipient *to); /* one of his deliveries is over */
+void line_clear(struct runner *r);
 void line_free(struct runner *r);
 
 /* --- A delivery (delivery.c). */

@@ -67,8 +67,10 @@ void queue_close(struct queue *q)
 {
     if (!q)
         return;
-    if (q->loop)
+    if (q->loop) {
         loop_unwatch(q->loop, &q->wake);
+        loop_cancel(q->loop, &q->look);
+    }
     if (q->inotify >= 0)
         (void)close(q->inotify);
     if (q->lock >= 0)

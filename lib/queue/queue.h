@@ -58,7 +58,7 @@ int queue_walk(const struct queue *q, enum queue_state state, queue_name_h *hand
 /* Calls the handler from the loop when a name comes into wait/; with NULL when names were missed
  * and the folder has to be read again. Stays until the loop ends. */
 typedef void queue_arrival_h(void *arg, const struct queue_name *n);
-int queue_watch(struct queue *q, struct loop *l, queue_arrival_h *handler, void *arg);
+void queue_watch(struct queue *q, struct loop *l, queue_arrival_h *handler, void *arg);
 
 /* Where the entry of this ID is now. ENOENT: nowhere. */
 int queue_find(const struct queue *q, const char *id, struct queue_name *n);

@@ -12,6 +12,7 @@ struct queue {
     /* watching */
     int inotify;
     struct loop_fd wake;
+    struct loop_timer look;
     struct loop *loop;
     queue_arrival_h *arrival;
     void *arrival_arg;

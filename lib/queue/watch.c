@@ -1,7 +1,9 @@
-/* What comes into wait/, as it comes. */
+/* What comes into wait/, as it comes. Ordinary users have 128 inotify instances; without one, the
+ * folder is read again every second. */
 #include "queue/queue_int.h"
 
-#include <errno.h>
+#include "base/clock.h"
+
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -31,13 +33,23 @@ static void on_wake(void *arg, uint32_t events)
     }
 }
 
-int queue_watch(struct queue *q, struct loop *l, queue_arrival_h *handler, void *arg)
+#define LOOK_WITHOUT_INOTIFY_MS 1000
+
+static void look(void *arg)
 {
+    struct queue *q = arg;
+    loop_at(q->loop, &q->look, clock_ms() + LOOK_WITHOUT_INOTIFY_MS, look, q);
+    q->arrival(q->arrival_arg, NULL);
+}
+
+void queue_watch(struct queue *q, struct loop *l, queue_arrival_h *handler, void *arg)
+{
+    q->loop = l;
     q->arrival = handler;
     q->arrival_arg = arg;
     q->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (q->inotify < 0 || inotify_add_watch(q->inotify, q->wait, IN_MOVED_TO | IN_CREATE) < 0)
-        return errno;
-    q->loop = l;
-    return loop_watch(l, &q->wake, q->inotify, EPOLLIN, on_wake, q);
+    if (q->inotify >= 0 && inotify_add_watch(q->inotify, q->wait, IN_MOVED_TO | IN_CREATE) >= 0 &&
+        loop_watch(l, &q->wake, q->inotify, EPOLLIN, on_wake, q) == 0)
+        return;
+    look(q);
 }
