@@ -91,7 +91,7 @@ scenario() {
 
 # start_sipp PART... [-- options]: SIPp takes one call, as recipient: SIPP_PID, BOB. SIPP_OVER is udp
 # or tcp, SIPP_HOST an address, SIPP_ALLOW and SIPP_EXPIRES stand in the answer, ANSWERS is how many
-# chunks the media peer answers.
+# chunks the media peer answers, ELSEWHERE the URI of another recipient.
 start_sipp() {
   local parts=() over=${SIPP_OVER:-udp} host=${SIPP_HOST:-127.0.0.1} tries
   while [ $# -gt 0 ] && [ "$1" != -- ]; do
@@ -106,7 +106,7 @@ start_sipp() {
       -timeout_error -t "${over:0:1}1" -i "$host" -p "$PORT" \
       -trace_err -error_file sipp.err -trace_msg -message_file sipp.msg \
       -trace_logs -log_file sipp.log -key eater "$EATER" -key eaten "$PWD/eaten" \
-      -key answers "${ANSWERS:-}" -key expires "${SIPP_EXPIRES:-1800;refresher=uac}" \
+      -key answers "${ANSWERS:-}" -key elsewhere "${ELSEWHERE:-}" -key expires "${SIPP_EXPIRES:-1800;refresher=uac}" \
       -key allow "${SIPP_ALLOW:-INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE}" \
       "$@" >sipp.out 2>&1 3>&- </dev/null &
     SIPP_PID=$!

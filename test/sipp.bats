@@ -5,6 +5,7 @@ load helper
 load peers
 
 teardown() {
+  stop_sink
   stop_peers
 }
 
@@ -102,6 +103,18 @@ deliver() { # WANTED-STATUS [options of cpm-deliver]
   assert_eaten
   [ "$(grep -c '^PRACK ' sipp.msg)" -eq 1 ]
   [ "$(cpm-session get s bye.sent.cseq)" -eq 3 ]
+}
+
+@test "302: the addresses are tried by their q, one of which does not answer" {
+  start_sink
+  ELSEWHERE=$BOB start_sipp invite redirect
+  make_message 3000
+  deliver 0
+  sipp_content
+  stop_sink
+  assert_stored 1
+  [ "$(cpm-session get s invite.sent.cseq)" -eq 3 ]
+  sink_saw 'to="<sip:bob@'
 }
 
 @test "422: asked again in the same call, with the interval that the peer needs" {

@@ -173,6 +173,7 @@ void sip_agent_free(struct sip_agent *a)
     sip_stack_free(a->local.stack);
     forks_free(a);
     targets_free(a->targets);
+    redirect_free(a);
     dns_free(a->local.dns);
     tls_context_free(a->local.tls);
     call_free(&a->call);

@@ -101,6 +101,9 @@ struct call {
 };
 
 void call_free(struct call *k);
+char *uri_wire(const char *text); /* as it has to stand on the wire; the caller frees it */
+/* The Routes: those of --proxy, and one more where there is one. */
+void call_route(struct call *k, const struct sip_config *c, const char *further);
 int call_emit(const struct call *k, const char *sid, emit_f *emit, void *arg);
 int call_from_facts(struct call *k, const struct journal *facts); /* ENOENT, EBADMSG */
 /* EVENT.transport, EVENT.next-hop and the local address of the fold; EBADMSG */

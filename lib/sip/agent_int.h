@@ -37,6 +37,21 @@ struct failure {
     char hint[96]; /* may be empty */
 };
 
+/* The addresses that the INVITE is sent to, beginning with the recipient's; those up to `now` had
+ * their turn. */
+#define REDIRECT_ADDRESSES 10
+#define REDIRECT_DEPTH     5 /* of a redirection that led to another one */
+struct redirect {
+    struct {
+        char *uri;
+        char *proxy; /* through which it is to be reached (305); NULL: none */
+        int q;       /* thousandths */
+        int depth;
+    } v[REDIRECT_ADDRESSES];
+    size_t n, now;
+    struct failure best; /* what counts most of what they did */
+};
+
 struct sip_agent {
     struct loop *loop;
     const struct sip_config *config;
@@ -57,6 +72,7 @@ struct sip_agent {
     const char *offer_setup; /* static */
     int64_t octets;          /* of the message */
     int64_t min_se;          /* s */
+    struct redirect redirect;
     struct targets *targets;
     struct failure setback; /* of the last target, while there may be others */
     int local_error;        /* why one could not even be tried */
@@ -129,7 +145,19 @@ void agent_fail(struct sip_agent *a, int status, int code, const char *reason, c
  * wrong with our credentials. */
 void refusal_set(struct sip_agent *a, const struct osip_message *m, const struct sip_fault *fault);
 
+/* --- invite.c */
+void invite_start(struct sip_agent *a); /* to where a->call says */
+
+/* --- redirect.c */
+void redirect_begin(struct sip_agent *a);
+void redirect_free(struct sip_agent *a);
+/* A 3xx: true if it is followed. */
+bool redirect_take(struct sip_agent *a, const struct osip_message *m);
+/* Nothing came of the address that had its turn, as a->failure says: the next one, or the end. */
+void redirect_failed(struct sip_agent *a);
+
 /* --- prack.c */
+void progress_emit(struct sip_agent *a, const struct osip_message *m); /* invite.progress */
 void invite_progressed(struct sip_agent *a, const struct osip_message *m,
                        const struct sip_hop *from);
 

@@ -53,6 +53,35 @@ int routes_emit(const struct routes *r, const char *event, const char *sid, emit
     return err;
 }
 
+char *uri_wire(const char *text)
+{
+    struct uri u;
+
+    return uri_parse(slice_of(text), &u, NULL) == 0 ? uri_text(&u) : mem_dup(text);
+}
+
+/* A --proxy is a loose router, whether it says so or not. */
+static void add_proxy(struct call *k, const char *proxy)
+{
+    struct uri u;
+    char *uri = uri_wire(proxy);
+    bool loose = uri_parse(slice_of(uri), &u, NULL) == 0 && uri_param(&u, "lr").p != NULL;
+    char *value = mem_format("<%s%s>", uri, loose ? "" : ";lr");
+
+    routes_add(&k->route, slice_of(value));
+    free(value);
+    free(uri);
+}
+
+void call_route(struct call *k, const struct sip_config *c, const char *further)
+{
+    routes_free(&k->route);
+    for (size_t i = 0; i < c->proxy.n; i++)
+        add_proxy(k, c->proxy.v[i]);
+    if (further != NULL)
+        add_proxy(k, further);
+}
+
 void call_free(struct call *k)
 {
     free(k->call_id);

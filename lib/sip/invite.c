@@ -16,33 +16,13 @@
 
 /* --- What is said. */
 
-static char *wire_uri(const char *text)
-{
-    struct uri u;
-
-    return uri_parse(slice_of(text), &u, NULL) == 0 ? uri_text(&u) : mem_dup(text);
-}
-
 static char *name_addr(const char *text)
 {
-    char *uri = wire_uri(text);
+    char *uri = uri_wire(text);
     char *value = mem_format("<%s>", uri);
 
     free(uri);
     return value;
-}
-
-/* A --proxy is a loose router, whether it says so or not. */
-static void add_proxy(struct call *k, const char *proxy)
-{
-    struct uri u;
-    char *uri = wire_uri(proxy);
-    bool loose = uri_parse(slice_of(uri), &u, NULL) == 0 && uri_param(&u, "lr").p != NULL;
-    char *value = mem_format("<%s%s>", uri, loose ? "" : ";lr");
-
-    routes_add(&k->route, slice_of(value));
-    free(value);
-    free(uri);
 }
 
 static void make_call(struct sip_agent *a)
@@ -57,9 +37,8 @@ static void make_call(struct sip_agent *a)
     k->from_tag = mem_dup(token);
     k->from = name_addr(a->config->from);
     k->to = name_addr(a->config->to);
-    k->uri = wire_uri(a->config->to);
-    for (size_t i = 0; i < a->config->proxy.n; i++)
-        add_proxy(k, a->config->proxy.v[i]);
+    k->uri = uri_wire(a->config->to);
+    call_route(k, a->config, NULL);
 }
 
 /* Is the INVITE too large for UDP? Via and Contact are not known before the address is chosen, so
@@ -108,8 +87,6 @@ static void local_fault(struct sip_agent *a, int err)
     err_line(f.what, f.why, f.hint);
     failure_set(a, status, 0, "", tls ? "certificate" : "local-address", f.why);
     a->failure.silent = true;
-    failure_say(a);
-    agent_enter(a, SIP_ENDED);
 }
 
 static const struct sip_client_ops invite_ops;
@@ -162,16 +139,15 @@ static void set_back(struct sip_agent *a, const struct failure *f)
 
 static void out_of_targets(struct sip_agent *a, int err)
 {
-    if (a->setback.status != 0) {
+    int status = err == ELIBACC ? EX_CONFIG : err == EPROTONOSUPPORT ? EX_USAGE : EX_TEMPFAIL;
+
+    if (a->setback.status != 0)
         a->failure = a->setback;
-        failure_say(a);
-        agent_enter(a, SIP_ENDED);
-    } else if (a->local_error != 0) {
+    else if (a->local_error != 0)
         local_fault(a, a->local_error);
-    } else {
-        int status = err == ELIBACC ? EX_CONFIG : err == EPROTONOSUPPORT ? EX_USAGE : EX_TEMPFAIL;
-        agent_fail(a, status, 0, "", "unresolved", targets_why(a->targets));
-    }
+    else
+        failure_set(a, status, 0, "", "unresolved", targets_why(a->targets));
+    redirect_failed(a);
 }
 
 /* The same request, and so the same number, on a new branch (RFC 3263 4.3). */
@@ -264,6 +240,7 @@ static bool try_longer(struct sip_agent *a, const struct osip_message *m)
         ++a->too_small > TOO_SMALL_MAX)
         return false;
     a->min_se = wanted;
+    progress_emit(a, m);
     return send_again(a);
 }
 
@@ -275,10 +252,12 @@ static bool try_credentials(struct sip_agent *a, struct sip_client *c, const str
 
     if ((code != 401 && code != 407) || a->state == SIP_ENDING)
         return false;
-    if (auth_challenged(a->voice.auth, sip_client_message(c), m, &a->challenges, &f))
-        return send_again(a);
-    refusal_set(a, m, &f);
-    return false;
+    if (!auth_challenged(a->voice.auth, sip_client_message(c), m, &a->challenges, &f)) {
+        refusal_set(a, m, &f);
+        return false;
+    }
+    progress_emit(a, m);
+    return send_again(a);
 }
 
 static void refused(struct sip_agent *a, struct sip_client *c, const struct osip_message *m)
@@ -291,6 +270,8 @@ static void refused(struct sip_agent *a, struct sip_client *c, const struct osip
         cancel_done(a, code, reason_of(m));
         return;
     }
+    if (code < 400 && redirect_take(a, m))
+        return;
     refusal_set(a, m, NULL);
     if (code == 503) { /* another server may be in order */
         a->setback = a->failure;
@@ -298,8 +279,7 @@ static void refused(struct sip_agent *a, struct sip_client *c, const struct osip
         try_next(a);
         return;
     }
-    failure_say(a);
-    agent_enter(a, SIP_ENDED);
+    redirect_failed(a);
 }
 
 static void on_response(void *arg, struct sip_client *c, const struct osip_message *m,
@@ -324,12 +304,30 @@ static void on_response(void *arg, struct sip_client *c, const struct osip_messa
 
 static const struct sip_client_ops invite_ops = {on_response, on_failed};
 
+/* To the address that the call names, by its first Route where it has one. */
+void invite_start(struct sip_agent *a)
+{
+    const struct call *k = &a->call;
+    struct slice next =
+        k->route.n > 0 ? uri_of_name_addr(slice_of(k->route.v[0])) : slice_of(k->uri);
+    bool secure = uri_is_secure(a->config->to) || uri_is_secure(k->uri);
+    const char *why = "";
+    struct uri u;
+
+    if (uri_parse(next, &u, &why) != 0) {
+        failure_set(a, EX_USAGE, 0, "", "unresolved", why);
+        redirect_failed(a);
+        return;
+    }
+    targets_free(a->targets);
+    a->setback.status = 0;
+    a->targets = targets_new(a->local.dns, &u, a->config, secure, is_large(a), on_ready, a);
+    try_next(a);
+}
+
 void sip_agent_invite(struct sip_agent *a)
 {
-    const char *next = a->config->proxy.n > 0 ? a->config->proxy.v[0] : a->config->to;
-    const char *why = "";
     struct sip_fault f;
-    struct uri u;
 
     if (a->state != SIP_IDLE || a->targets != NULL)
         return;
@@ -342,13 +340,8 @@ void sip_agent_invite(struct sip_agent *a)
         return;
     }
     make_call(a);
-    if (uri_parse(slice_of(next), &u, &why) != 0) {
-        agent_fail(a, EX_USAGE, 0, "", "unresolved", why);
-        return;
-    }
-    a->targets = targets_new(a->local.dns, &u, a->config, uri_is_secure(a->config->to), is_large(a),
-                             on_ready, a);
+    redirect_begin(a);
     loop_at(a->loop, &a->answer_timer, clock_ms() + a->config->answer_timeout, on_answer_timeout,
             a);
-    try_next(a);
+    invite_start(a);
 }

@@ -77,13 +77,23 @@ static bool take_reliably(struct sip_agent *a, struct fork *f, const struct osip
     return true;
 }
 
+void progress_emit(struct sip_agent *a, const struct osip_message *m)
+{
+    struct line_out o;
+
+    line_begin(&o, "invite.progress", agent_sid(a));
+    line_number(&o, "code", sip_status(m));
+    line_free_text(&o, "reason", slice_of(reason_of(m)));
+    line_text(&o, "to-tag", sip_status(m) < 200 ? tag_of(m, true) : NULL);
+    (void)agent_emit(a, &o); /* a tag too long for a line is only not remembered */
+}
+
 void invite_progressed(struct sip_agent *a, const struct osip_message *m,
                        const struct sip_hop *from)
 {
     const char *tag = sip_status(m) > 100 ? tag_of(m, true) : NULL;
     bool known = tag == NULL || fork_find(a, m) != NULL;
     struct fork *f = tag != NULL ? fork_early(a, m, from) : NULL;
-    struct line_out o;
 
     a->provisional = true;
     if (a->state == SIP_ENDING)
@@ -93,9 +103,5 @@ void invite_progressed(struct sip_agent *a, const struct osip_message *m,
     if (sip_status(m) == a->progress_code && known)
         return;
     a->progress_code = sip_status(m);
-    line_begin(&o, "invite.progress", agent_sid(a));
-    line_number(&o, "code", sip_status(m));
-    line_free_text(&o, "reason", slice_of(reason_of(m)));
-    line_text(&o, "to-tag", tag);
-    (void)agent_emit(a, &o); /* a tag too long for a line is only not remembered */
+    progress_emit(a, m);
 }

@@ -9,7 +9,7 @@ static const struct {
     int status;
 } verdicts[] = {
     {200, 299, EX_OK},
-    {300, 399, EX_TEMPFAIL},    /* moved; no other address is tried by itself */
+    {300, 399, EX_TEMPFAIL},    /* moved, and to nowhere that can be tried */
     {401, 401, EX_NOPERM},      /* our credentials */
     {407, 407, EX_NOPERM},      /* the same, of a proxy */
     {408, 408, EX_TEMPFAIL},    /* Request Timeout */
