@@ -7,6 +7,8 @@ DESTDIR ?=
 BINDIR = $(PREFIX)/bin
 MODULEDIR = $(PREFIX)/lib/cpm-delivery
 MANDIR = $(PREFIX)/share/man
+DOCDIR = $(PREFIX)/share/doc/cpm-delivery
+UNITDIR = $(PREFIX)/lib/systemd/system
 CC ?= cc
 BUILD ?= build
 
@@ -200,7 +202,12 @@ bench: all $(BUILD)/test/bench/bench
 
 install: all
 	install -d '$(DESTDIR)$(BINDIR)'
-	install -m 755 $(PROGRAMS:%=$(BUILD)/bin/%) '$(DESTDIR)$(BINDIR)'
+	install -m 755 $(PROGRAMS:%=$(BUILD)/bin/%) scripts/cpm-retry '$(DESTDIR)$(BINDIR)'
+	install -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(DOCDIR)'
+	install -m 644 scripts/cron/crontab '$(DESTDIR)$(DOCDIR)'
+	@for unit in cpm-queue.service cpm-queue.timer; do \
+		sed 's|@BINDIR@|$(BINDIR)|' scripts/systemd/$$unit >'$(DESTDIR)$(UNITDIR)'/$$unit || exit 1; \
+	done
 	install -d '$(DESTDIR)$(MODULEDIR)'
 	install -m 644 $(MODULES:%=$(BUILD)/lib/cpm-delivery/%.so) '$(DESTDIR)$(MODULEDIR)'
 	@for page in $(PAGES); do \
@@ -209,7 +216,9 @@ install: all
 	done
 
 uninstall:
-	cd '$(DESTDIR)$(BINDIR)' && rm -f $(PROGRAMS)
+	cd '$(DESTDIR)$(BINDIR)' && rm -f $(PROGRAMS) cpm-retry
+	rm -f '$(DESTDIR)$(UNITDIR)'/cpm-queue.service '$(DESTDIR)$(UNITDIR)'/cpm-queue.timer
+	rm -f '$(DESTDIR)$(DOCDIR)'/crontab
 	rm -f $(MODULES:%='$(DESTDIR)$(MODULEDIR)'/%.so)
 	test ! -d '$(DESTDIR)$(MODULEDIR)' || rmdir '$(DESTDIR)$(MODULEDIR)'
 	@for page in $(PAGES); do \
