@@ -207,6 +207,11 @@ static void joined(struct stage *s, void *arg)
     struct program *p = arg;
     uint64_t content = 0;
     p->s = s;
+    if (p->config.dns_server && dns_servers_check(p->config.dns_server) != 0) {
+        msrp_serve_refuse(&serve_ops, p, EX_USAGE, "--dns-server", "not a list of addresses",
+                          "ADDR[:PORT][,ADDR[:PORT]]...");
+        return;
+    }
     if (!read_message(p, &content) || !bind_message(p))
         return;
     struct msrp_serve_plan plan = plan_of(p, content);
@@ -282,9 +287,6 @@ static void take_options(struct program *p, int argc, char **argv)
         err_die(EX_USAGE, "operands", "one message file is wanted", "see cpm-msrp-serve --help");
     if (p->config.require_report && !p->config.success_report)
         err_die(EX_USAGE, "--require-report", "no report is asked for", "add --success-report");
-    if (p->config.dns_server && dns_servers_check(p->config.dns_server) != 0)
-        err_die(EX_USAGE, "--dns-server", "not a list of addresses",
-                "ADDR[:PORT][,ADDR[:PORT]]...");
     check_share(p);
     p->path = operands.operands[0];
 }

@@ -247,6 +247,11 @@ static void test_stopped_before(void)
     end();
 }
 
+static void on_look(void *arg)
+{
+    loop_stop(arg);
+}
+
 static bool was_tried(struct party *p)
 {
     return journal_has(p->facts, "invite.sent") && strstr(dns_server.asked, "late") != NULL;
@@ -264,7 +269,7 @@ static void test_stopped_between(void)
     p->until = was_tried;
     loop_at(p->loop, &p->guard, clock_ms() + GUARD_MS, party_hung, p);
     while (!was_tried(p) && !p->hung) {
-        loop_at(p->loop, &p->plan, clock_ms() + 5, (void (*)(void *))loop_stop, p->loop);
+        loop_at(p->loop, &p->plan, clock_ms() + 5, on_look, p->loop);
         loop_run(p->loop);
     }
     tap_is_int(sip_agent_state(p->agent), SIP_CALLING, "between two targets");

@@ -1,0 +1,320 @@
+#!/usr/bin/env bats
+# The next hop by DNS (RFC 3263), with dnsmasq as the server.
+load helper
+load peers
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return 1
+  umask 077
+  export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR HOME=$BATS_TEST_TMPDIR
+  SINK_PID='' SINK_LOG_PID=''
+}
+
+teardown() {
+  stop_sink
+  stop_peers
+}
+
+# start_dns [options]: dnsmasq on loopback, which knows example.com alone: CPM_DNS_SERVER.
+start_dns() {
+  local tries pid
+  for ((tries = 0; tries < 5; tries++)); do
+    pick_port || return 1
+    dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user="$(id -un)" --port="$PORT" \
+      --listen-address=127.0.0.1 --bind-interfaces --no-resolv --no-hosts --local=/example.com/ \
+      --log-queries --log-facility="$PWD/dns.log" "$@" >dns.err 2>&1 3>&- </dev/null &
+    pid=$!
+    if listens "$pid" udp "$PORT" && listens "$pid" tcp "$PORT"; then
+      PEER_PIDS+=("$pid")
+      export CPM_DNS_SERVER=127.0.0.1:$PORT
+      return 0
+    fi
+    wait "$pid" || :
+  done
+  cat dns.err dns.log
+  return 1
+}
+
+# start_deaf: something that takes datagrams and says nothing: DEAF (its port).
+start_deaf() {
+  local tries pid
+  for ((tries = 0; tries < 5; tries++)); do
+    pick_port || return 1
+    socat -u "UDP4-RECV:$PORT,bind=127.0.0.1" "OPEN:/dev/null" 3>&- </dev/null &
+    pid=$!
+    if listens "$pid" udp "$PORT"; then
+      PEER_PIDS+=("$pid")
+      DEAF=$PORT
+      return 0
+    fi
+    wait "$pid" || :
+  done
+  return 1
+}
+
+# start_busy [options]: a second recipient, which refuses with 503: BUSY (its port).
+start_busy() {
+  local line
+  mkfifo busy.pipe
+  cpm-sink --sip udp:127.0.0.1:0 --behave invite=503 "$@" >busy.pipe 2>busy.err 3>&- &
+  PEER_PIDS+=("$!")
+  exec 8<busy.pipe
+  IFS= read -r -t "$GUARD" line <&8 || return 1
+  cat <&8 >/dev/null 3>&- &
+  PEER_PIDS+=("$!")
+  exec 8<&-
+  line=${line#*uri=}
+  line=${line%% *}
+  line=${line%%;*}
+  BUSY=${line##*:}
+}
+
+# The port of the recipient, and one that nobody listens on.
+ports() {
+  SINK_PORT=${SINK_HOST%%;*}
+  SINK_PORT=${SINK_PORT##*:}
+  pick_port
+  DEAD=$PORT
+}
+
+deliver() { # WANTED-STATUS RECIPIENT [options of cpm-deliver]
+  local wanted=$1 status=0
+  BOB=$2
+  shift 2
+  [ -e m.cpim ] || make_message 10
+  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "$@" m.cpim \
+    >out 2>err </dev/null || status=$?
+  assert_status "$status" "$wanted" || {
+    cat dns.log
+    return 1
+  }
+}
+
+# The targets that the INVITE was sent to, in order, as transport/address.
+tried() { # WANTED...
+  local got
+  got=$(sed -n 's/.* invite.sent .* transport=\([a-z]*\) next-hop="\?\([^ "]*\)"\? .*/\1\/\2/p' s |
+    tr '\n' ' ')
+  [ "$got" = "$* " ] || {
+    echo "tried: $got, expected: $*"
+    cat s
+    return 1
+  }
+}
+
+said() { # TEXT
+  grep -qF -- "$1" err || {
+    echo "not said: $1"
+    cat err
+    return 1
+  }
+  [ "$(grep -c '^cpm-' err)" -eq 1 ]
+}
+
+@test "NAPTR: order first, then preference; the service names the transport" {
+  SINK_SIP=tcp:127.0.0.1:0 start_sink
+  ports
+  start_dns --host-record=h.example.com,127.0.0.1 \
+    --naptr-record=example.com,20,1,s,SIP+D2U,,_sip._udp.example.com \
+    --naptr-record=example.com,10,50,s,SIP+D2U,,_sip._udp.example.com \
+    --naptr-record=example.com,10,10,s,SIP+D2T,,_sip._tcp.example.com \
+    --naptr-record=example.com,1,1,s,SIP+D2W,,_sip._ws.example.com \
+    --srv-host="_sip._udp.example.com,h.example.com,$DEAD" \
+    --srv-host="_sip._tcp.example.com,h.example.com,$SINK_PORT"
+  deliver 0 sip:bob@example.com
+  tried "tcp/127.0.0.1:$SINK_PORT"
+}
+
+@test "no NAPTR: SRV by priority; a target that refuses is followed by the next" {
+  start_sink
+  ports
+  start_dns --host-record=h.example.com,127.0.0.1 --host-record=d.example.com,127.0.0.3 \
+    --srv-host="_sip._udp.example.com,h.example.com,$SINK_PORT,30,0" \
+    --srv-host="_sip._udp.example.com,d.example.com,$DEAD,20,100" \
+    --srv-host="_sip._udp.example.com,h.example.com,$DEAD,10,0"
+  deliver 0 sip:bob@example.com --transport udp
+  tried "udp/127.0.0.1:$DEAD" "udp/127.0.0.3:$DEAD" "udp/127.0.0.1:$SINK_PORT"
+  stop_sink
+  assert_stored 1
+  # The same request each time: one Call-ID, one number.
+  [ "$(grep -o 'call-id=[^ ]*' s | sort -u | wc -l)" -eq 1 ]
+  [ "$(grep ' invite.sent ' s | grep -c ' cseq=1 ')" -eq 3 ]
+  [ "$(grep ' invite.sent ' s | grep -o 'branch=[^ ]*' | sort -u | wc -l)" -eq 3 ]
+}
+
+@test "a weight of nothing comes behind one of something" {
+  start_sink
+  ports
+  start_dns --host-record=h.example.com,127.0.0.1 \
+    --srv-host="_sip._udp.example.com,h.example.com,$DEAD,10,0" \
+    --srv-host="_sip._udp.example.com,h.example.com,$SINK_PORT,10,65535"
+  deliver 0 sip:bob@example.com --transport udp
+  # One in 65536 draws goes to the other first.
+  tried "udp/127.0.0.1:$SINK_PORT"
+}
+
+@test "a target that is silent is left when timer B fires" {
+  start_sink
+  ports
+  start_deaf
+  start_dns --host-record=h.example.com,127.0.0.1 \
+    --srv-host="_sip._udp.example.com,h.example.com,$DEAF,1" \
+    --srv-host="_sip._udp.example.com,h.example.com,$SINK_PORT,2"
+  deliver 0 sip:bob@example.com --transport udp --t1 10
+  tried "udp/127.0.0.1:$DEAF" "udp/127.0.0.1:$SINK_PORT"
+}
+
+@test "a target that answers 503 is left; CANCEL, ACK and BYE go where the last INVITE went" {
+  start_sink
+  start_busy
+  ports
+  start_dns --host-record=h.example.com,127.0.0.1 \
+    --srv-host="_sip._udp.example.com,h.example.com,$BUSY,1" \
+    --srv-host="_sip._udp.example.com,h.example.com,$SINK_PORT,2"
+  deliver 0 sip:bob@example.com --transport udp
+  tried "udp/127.0.0.1:$BUSY" "udp/127.0.0.1:$SINK_PORT"
+  stop_sink
+  sink_saw sink.ack
+  sink_saw sink.bye
+  ! grep sink.error sink.log
+}
+
+@test "when all fail, the 503 that says when to come again is the verdict" {
+  start_busy --behave retry-after=120
+  pick_port
+  local dead=$PORT
+  start_dns --host-record=h.example.com,127.0.0.1 \
+    --srv-host="_sip._udp.example.com,h.example.com,$BUSY,1" \
+    --srv-host="_sip._udp.example.com,h.example.com,$dead,2"
+  deliver 75 sip:bob@example.com --transport udp
+  tried "udp/127.0.0.1:$BUSY" "udp/127.0.0.1:$dead"
+  [ "$(cpm-session get s invite.failed.code)" = 503 ]
+  [ "$(cpm-session get s invite.failed.retry-after)" = 120 ]
+}
+
+@test "no SRV: the addresses, at port 5060" {
+  local host
+  host=127.$((RANDOM % 200 + 1)).$((RANDOM % 200)).$((RANDOM % 200 + 1))
+  SINK_SIP=udp:$host:5060 start_sink
+  start_dns --host-record="example.com,$host"
+  deliver 0 sip:bob@example.com --transport udp
+  tried "udp/$host:5060"
+}
+
+@test "a port in the URI: addresses alone, an alias followed" {
+  start_sink
+  ports
+  start_dns --host-record=h.example.com,127.0.0.1 --cname=alias.example.com,h.example.com
+  deliver 0 "sip:bob@alias.example.com:$SINK_PORT;transport=udp"
+  tried "udp/127.0.0.1:$SINK_PORT"
+  ! grep -E 'query\[(SRV|NAPTR)' dns.log
+}
+
+@test "a name of both IP versions: the other one when the first refuses" {
+  start_sink
+  ports
+  start_dns --host-record=both.example.com,127.0.0.1,::1
+  deliver 0 "sip:bob@both.example.com:$SINK_PORT;transport=udp"
+  tried "udp/[::1]:$SINK_PORT" "udp/127.0.0.1:$SINK_PORT"
+}
+
+@test "the --proxy is what is looked up, and the Route keeps its name" {
+  start_sink
+  ports
+  start_dns --host-record=h.example.com,127.0.0.1 \
+    --srv-host="_sip._udp.core.example.com,h.example.com,$SINK_PORT"
+  deliver 0 sip:bob@far.example.org --proxy 'sip:core.example.com;lr' --transport udp
+  tried "udp/127.0.0.1:$SINK_PORT"
+  grep -q 'invite.route .*uri="<sip:core.example.com;lr>"' s
+}
+
+@test "a large INVITE: TCP where the records have it, before UDP" {
+  SINK_SIP=tcp:127.0.0.1:0 start_sink
+  ports
+  start_dns --host-record=h.example.com,127.0.0.1 \
+    --srv-host="_sip._udp.example.com,h.example.com,$DEAD,1" \
+    --srv-host="_sip._tcp.example.com,h.example.com,$SINK_PORT,9"
+  deliver 0 sip:bob@example.com -H "Subject: $(printf '%01000d' 0)"
+  tried "tcp/127.0.0.1:$SINK_PORT"
+}
+
+@test "a large INVITE where the records have UDP alone: TCP first, UDP when it is refused" {
+  start_sink
+  ports
+  start_dns --host-record=h.example.com,127.0.0.1 \
+    --naptr-record=example.com,1,1,s,SIP+D2U,,_sip._udp.example.com \
+    --srv-host="_sip._udp.example.com,h.example.com,$SINK_PORT"
+  deliver 0 sip:bob@example.com -H "Subject: $(printf '%01000d' 0)"
+  tried "tcp/127.0.0.1:$SINK_PORT" "udp/127.0.0.1:$SINK_PORT"
+}
+
+@test "told to use UDP, a large INVITE goes by UDP" {
+  start_sink
+  ports
+  start_dns --host-record=h.example.com,127.0.0.1 \
+    --srv-host="_sip._udp.example.com,h.example.com,$SINK_PORT"
+  deliver 0 sip:bob@example.com --transport udp -H "Subject: $(printf '%01000d' 0)"
+  tried "udp/127.0.0.1:$SINK_PORT"
+}
+
+@test "no such name: 75, and what was looked up is said" {
+  start_dns
+  deliver 75 sip:bob@nowhere.example.com
+  said 'sip:bob@nowhere.example.com: addresses of nowhere.example.com: no such name (NXDOMAIN)'
+  [ "$(cpm-session get s invite.failed.why)" = unresolved ]
+  ! grep ' invite.sent ' s
+}
+
+@test "a DNS server that refuses: 75, and that is said" {
+  start_dns
+  deliver 75 sip:bob@elsewhere.test --transport udp
+  said 'SRV of _sip._udp.elsewhere.test: the DNS server failed or refused'
+}
+
+@test "a DNS server that is silent: 75 after --dns-timeout, and that is said" {
+  start_deaf
+  CPM_DNS_SERVER=127.0.0.1:$DEAF deliver 75 sip:bob@example.com --dns-timeout 300ms
+  said 'NAPTR of example.com: no DNS server answered in time'
+}
+
+@test "no DNS server: 75 for a name, but not for one in /etc/hosts, localhost or a number" {
+  pick_port
+  export CPM_DNS_SERVER=127.0.0.1:$PORT
+  deliver 75 sip:bob@example.com --transport udp
+  said 'addresses of example.com: no DNS server'
+  start_sink
+  ports
+  rm s
+  deliver 0 "sip:bob@localhost:$SINK_PORT" --transport udp --sip-bind 127.0.0.1
+  tried "udp/127.0.0.1:$SINK_PORT"
+  rm s
+  deliver 0 "sip:bob@127.0.0.1:$SINK_PORT" --transport udp
+}
+
+@test "an answer that is too large for UDP comes by TCP" {
+  start_sink
+  ports
+  local i many=()
+  for ((i = 2; i < 62; i++)); do
+    many+=("--srv-host=_sip._udp.example.com,number-$i-with-a-long-name.example.com,$DEAD,$i")
+  done
+  start_dns --host-record=h.example.com,127.0.0.1 "${many[@]}" \
+    --srv-host="_sip._udp.example.com,h.example.com,$SINK_PORT,1"
+  deliver 0 sip:bob@example.com --transport udp
+  tried "udp/127.0.0.1:$SINK_PORT"
+}
+
+@test "numbers need no DNS library; a name without one is told what is missing: 78" {
+  start_sink
+  export CPM_MODULES=$PWD/none
+  BOB="sip:bob@$SINK_HOST"
+  deliver 0 "$BOB" --transport udp
+  rm s
+  deliver 78 sip:bob@example.com
+  said "$PWD/none/cares.so"
+}
+
+@test "a --dns-server that is none: 64" {
+  deliver 64 sip:bob@example.com --dns-server ns.example.com
+  grep -q -- '--dns-server: not a list of addresses' err
+}
