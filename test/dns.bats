@@ -280,7 +280,7 @@ said() { # TEXT
 @test "no DNS server: 75 for a name, but not for one in /etc/hosts, localhost or a number" {
   pick_port
   export CPM_DNS_SERVER=127.0.0.1:$PORT
-  deliver 75 sip:bob@example.com --transport udp
+  deliver 75 sip:bob@example.com --transport udp --dns-timeout 1
   said 'addresses of example.com: no DNS server'
   start_sink
   ports

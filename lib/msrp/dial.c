@@ -44,7 +44,8 @@ static void on_addresses(void *arg, const struct dns_reply *r)
                        r->why);
         err_step("%s", s->dial_error);
     }
-    s->name[0] = '\0';
+    if (r->error == 0)
+        s->name[0] = '\0';
     for (size_t i = 0; i < r->n; i++)
         learn_address(s, &r->addr[i]);
     learn_media(s);
@@ -52,8 +53,9 @@ static void on_addresses(void *arg, const struct dns_reply *r)
         msrp_dial_next(s);
 }
 
-/* By A and AAAA only: the URI of an MSRP endpoint has no SRV records (RFC 4975 6.2). */
-void msrp_dial_look_up(struct msrp_session *s)
+/* By A and AAAA only: the URI of an MSRP endpoint has no SRV records (RFC 4975 6.2). Where it
+ * failed the next round tries again. */
+static void look_up(struct msrp_session *s)
 {
     if (!s->name[0] || s->lookup)
         return;
@@ -90,6 +92,7 @@ int msrp_dial_learn(struct msrp_session *s, const struct msrp_answer *answer)
     if (answer->cema)
         learn_media(s);
     learn_hop(s);
+    look_up(s);
     if (!s->name[0])
         learn_media(s);
     return s->n_targets || s->name[0] ? 0 : ENOENT;
@@ -111,6 +114,7 @@ static void give_up(struct msrp_session *s)
     bool dialled = s->dial_error[0] != '\0';
     if (dialled && s->dial_rounds < sizeof(pauses) / sizeof(pauses[0])) {
         s->next_target = 0;
+        look_up(s);
         msrp_dial_later(s, pauses[s->dial_rounds++]);
         return;
     }
@@ -143,7 +147,6 @@ static int dial(struct msrp_session *s, const struct net_addr *to)
 void msrp_dial_next(void *session)
 {
     struct msrp_session *s = session;
-    msrp_dial_look_up(s);
     s->dial_waits = s->lookup != NULL;
     if (s->dial_waits)
         return;

@@ -98,7 +98,6 @@ extern const struct msrp_conn_ops msrp_link_ops;
 
 /* dial.c: connections that we open. */
 int msrp_dial_learn(struct msrp_session *s, const struct msrp_answer *answer);
-void msrp_dial_look_up(struct msrp_session *s); /* the host name, if there is one */
 void msrp_dial_later(struct msrp_session *s, int64_t ms);
 void msrp_dial_next(void *session);
 void msrp_dial_failed(struct msrp_session *s, const struct net_addr *to, int error);

@@ -3,6 +3,7 @@
 #include "msrp/file.h"
 #include "msrp/session.h"
 #include "test/unit/tap.h"
+#include "test/unit/zone.h"
 
 #include "base/clock.h"
 
@@ -438,6 +439,53 @@ static void test_dialling(void)
     is(75, "nobody there: 75");
 }
 
+/* A host name in the answer's path: its addresses, one after the other (RFC 4975 6.2). */
+static void name_the_peer(char uri[200], const char *address)
+{
+    (void)snprintf(uri, 200, "msrp://media.example.com%s/them;tcp", strchr(address, ':'));
+    dns_server_start(w.loop);
+}
+
+static void test_names(void)
+{
+    char address[NET_TEXT_SIZE];
+    char uri[200];
+    struct dns_config config = {.servers = dns_server.address, .timeout_ms = 3500};
+    listen_as_peer(address);
+    begin(PLAN(.setup = MSRP_PASSIVE, .dns = config));
+    name_the_peer(uri, address);
+    zone_address("media.example.com", "127.0.0.77");
+    zone_address("media.example.com", "127.0.0.1");
+    w.answer = uri;
+    w.setup = "passive";
+    play(peer_listens);
+    is(0, "the second address of a name, where the first refuses");
+    tap_ok(strstr(dns_server.asked, "A:media.example.com") != NULL &&
+               strstr(dns_server.asked, "SRV") == NULL && strstr(dns_server.asked, "NAPTR") == NULL,
+           "only addresses were asked for");
+    begin(PLAN(.setup = MSRP_PASSIVE, .dns = config));
+    name_the_peer(uri, address);
+    zone_mood(ZONE_LOST, "media.example.com", 0);
+    w.answer = uri;
+    w.address = address;
+    w.setup = "passive";
+    play(peer_listens);
+    is(0, "a name that does not exist: the address of c= and m=");
+    (void)close(listening_fd);
+    begin(PLAN(.setup = MSRP_PASSIVE, .dns = config, .accept_timeout_ms = 100));
+    name_the_peer(uri, address);
+    w.answer = uri;
+    w.setup = "passive";
+    play(peer_absent);
+    is(75, "nothing to dial: 75");
+    begin(PLAN(.setup = MSRP_PASSIVE, .dns = config));
+    name_the_peer(uri, address);
+    zone_mood(ZONE_SILENT, "media.example.com", 0);
+    w.answer = uri;
+    play(peer_plain);
+    is(0, "a peer who connects does not wait for the DNS");
+}
+
 static void test_ends(void)
 {
     begin(PLAN(.setup = MSRP_PASSIVE));
@@ -462,6 +510,7 @@ int main(void)
         return 2;
     test_connections();
     test_dialling();
+    test_names();
     test_ends();
     (void)unlink(path);
     return tap_done();
