@@ -76,14 +76,15 @@ start_kamailio() {
   return 1
 }
 
-# scenario PART...: a scenario of the parts in test/sipp, in scenario.xml.
+# scenario PART...: a scenario of the parts in test/sipp, or of PART.xml in the test's own folder, in
+# scenario.xml.
 scenario() {
   local part
   {
     echo '<?xml version="1.0" encoding="UTF-8"?>'
     echo '<scenario name="a recipient">'
     for part in "$@"; do
-      cat "$BATS_TEST_DIRNAME/sipp/$part.xml" || return 1
+      cat "$part.xml" 2>/dev/null || cat "$BATS_TEST_DIRNAME/sipp/$part.xml" || return 1
     done
     echo '</scenario>'
   } >scenario.xml
@@ -131,6 +132,33 @@ sipp_content() {
     cat sipp.msg
     return 1
   fi
+}
+
+# same_origin: the two descriptions that SIPp noted have one o= line: nothing changed (RFC 3264 8).
+same_origin() {
+  local first again
+  first=$(sed -n 's/.*first //p' sipp.log)
+  again=$(sed -n 's/.*again //p' sipp.log)
+  echo "o= lines: $first, $again"
+  [ -n "$first" ]
+  [ "$first" = "$again" ]
+}
+
+# fast_clock: time runs 100 times as fast for cpm-invite. FAST are the options of cpm-deliver that go
+# with it: what must not be over in a hundredth of its time.
+fast_clock() {
+  local library
+  for library in /usr/lib/*/faketime/libfaketime.so.1; do
+    [ -e "$library" ] || return 1
+  done
+  cat >fast <<END
+#!/bin/sh
+export LD_PRELOAD=$library FAKETIME='+0 x100' ASAN_OPTIONS=verify_asan_link_order=0
+exec '$CPM_BIN/cpm-invite' "\$@"
+END
+  chmod 700 fast
+  export CPM_EXEC_INVITE=$PWD/fast
+  FAST=(--t1 60000 --t2 120000 --t4 60000 --answer-timeout 3600 --start-timeout 36000)
 }
 
 # The media peer that SIPp started has the message.

@@ -178,6 +178,7 @@ void sip_agent_free(struct sip_agent *a)
     tls_context_free(a->local.tls);
     call_free(&a->call);
     buf_free(&a->offer);
+    free(a->peer_path);
     free(a);
 }
 

@@ -23,6 +23,8 @@ struct fork {
     struct fork *next;
 };
 
+struct sdp_view;
+
 /* Why there was or will be no session; said when the fate of the call is known, so that a process
  * that dies before that does not leave a dialog that everybody takes for ended. */
 struct failure {
@@ -88,6 +90,8 @@ struct sip_agent {
     struct fork *chosen;
     struct loop_timer forks_timer; /* 64*T1 after the first 2xx */
     bool peer_updates;             /* UPDATE stands in its Allow */
+    char *peer_path;               /* of the answer; the journal is read too late for this */
+    const char *peer_setup;        /* static */
     bool open;                     /* the chosen one is of no use: a better one is welcome */
 
     /* the end */
@@ -180,6 +184,7 @@ void forks_free(struct sip_agent *a);
 
 /* --- offer.c */
 int offer_make(struct sip_agent *a); /* from msrp.listening; as sdp_offer_build */
+void offer_answered(struct sip_agent *a, const struct sdp_view *answer);
 /* Can what stands answer an offer of the peer? NULL, or why not. May turn our a=setup into the role
  * that we have. */
 const char *offer_refusal(struct sip_agent *a, struct slice theirs);

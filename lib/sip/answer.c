@@ -100,6 +100,7 @@ static void take_answer(struct sip_agent *a, const struct fork *f, const struct 
     } else if ((err = emit_answered(a, sip_status(m), &v)) == EMSGSIZE) {
         give_up(a, EX_PROTOCOL, sip_status(m), "too-long", "the answer is too long");
     } else {
+        offer_answered(a, &v);
         agent_enter(a, SIP_TALKING); /* where nothing can be written, agent_emit ends it */
     }
     sdp_view_free(&v);

@@ -1,9 +1,11 @@
 /* The description of our side: the offer of the INVITE, which is also the answer to what the peer
  * offers later, as nothing in it can be changed under way. */
 #include "base/clock.h"
+#include "base/mem.h"
 #include "sdp/sdp.h"
 #include "sip/agent_int.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *fact(const struct sip_agent *a, const char *key, const char *otherwise)
@@ -61,7 +63,7 @@ static const char *our_setup(const struct sip_agent *a, const struct sdp_view *t
     const char *peer = sdp_answer_setup(theirs);
 
     if (peer[0] == '\0')
-        peer = fact(a, "invite.answered.peer-setup", "");
+        peer = a->peer_setup;
     if (strcmp(peer, "active") == 0)
         return "passive";
     return strcmp(peer, "passive") == 0 ? "active" : a->offer_setup;
@@ -75,9 +77,16 @@ static const char *refusal(const struct sip_agent *a, const struct sdp_view *the
         return "the media cannot be taken away under way";
     if (strcmp(theirs->direction, "recvonly") != 0 && strcmp(theirs->direction, "sendrecv") != 0)
         return "the recipient has to go on receiving";
-    if (strcmp(theirs->path, fact(a, "invite.answered.peer-path", "")) != 0)
+    if (a->peer_path == NULL || strcmp(theirs->path, a->peer_path) != 0)
         return "another a=path would be another connection";
     return NULL;
+}
+
+void offer_answered(struct sip_agent *a, const struct sdp_view *answer)
+{
+    free(a->peer_path);
+    a->peer_path = mem_dup(answer->path);
+    a->peer_setup = sdp_answer_setup(answer);
 }
 
 const char *offer_refusal(struct sip_agent *a, struct slice theirs)

@@ -28,6 +28,8 @@ def check(condition, text):
 class Call:
     """The SIP side: one INVITE, its 200, the ACK, the BYE."""
 
+    tag = ";tag=them"
+
     def __init__(self):
         self.sip = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sip.bind((HERE, 0))
@@ -49,7 +51,7 @@ class Call:
         lines = ["SIP/2.0 " + code]
         for name in ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route"):
             for value in re.findall(r"(?im)^%s: *(.*?)\r$" % name, request.decode()):
-                tag = ";tag=them" if name == "To" and ";tag=" not in value else ""
+                tag = self.tag if name == "To" and ";tag=" not in value else ""
                 lines.append("%s: %s%s" % (name, value, tag))
         lines.append("Contact: <sip:bob@%s>" % self.at)
         text = "\r\n".join(lines) + "\r\n" + extra + "Content-Length: %d\r\n\r\n%s" % (len(body), body)
