@@ -89,17 +89,42 @@ setup_is() {
 @test "strangers get 481 or 506, and nothing else" { arrives strangers; }
 @test "a first SEND octet by octet" { arrives slow; }
 
-@test "300 silent connections are bounded and do not push the recipient's out" {
+serve_tells_its_pid() {
   printf '#!/bin/sh\necho $$ >serve.pid\nexec cpm-msrp-serve "$@"\n' >serve
   chmod +x serve
   export CPM_EXEC_MSRP_SERVE=$PWD/serve
-  arrives flood serve.pid
+}
+
+@test "300 silent connections are bounded and do not push the recipient's out" {
+  serve_tells_its_pid
+  arrives flood serve.pid 64
+}
+
+@test "nor do 300 that begin and do not go on, on a port of its own and on a shared one" {
+  serve_tells_its_pid
+  arrives flood serve.pid 64 'MSRP abcd SEND'
+  rm s
+  pick_port
+  arrives flood serve.pid 128 'MSRP abcd SEND' -- --msrp-share --msrp-listen "127.0.0.1:$PORT"
+}
+
+# closed_in_time ARGUMENT...
+closed_in_time() {
+  start_recipient recipient.py never 0.5 "$@"
+  deliver 75 100 --accept-timeout 0.5
+  recipient_ended
 }
 
 @test "a connection that never names the session is closed after --accept-timeout" {
-  start_recipient recipient.py never 0.5
-  deliver 75 100 --accept-timeout 0.5
-  recipient_ended
+  closed_in_time
+}
+
+@test "one that gets there slowly too, on a port of its own and on a shared one" {
+  closed_in_time 'MSRP abcd SEND'
+  rm s
+  pick_port
+  export CPM_MSRP_SHARE=yes CPM_MSRP_LISTEN=127.0.0.1:$PORT
+  closed_in_time 'MSRP abcd SEND'
 }
 
 @test "--speak-first: a silent recipient gets the message, a silent stranger does not" {

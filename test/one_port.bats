@@ -5,8 +5,6 @@ bats_require_minimum_version 1.5.0
 load helper
 load peers
 
-RECIPIENT=$BATS_TEST_DIRNAME/peers/recipient.py
-
 setup_file() {
   ulimit -n 1024 # an ordinary user's
 }
@@ -131,13 +129,8 @@ ports() { # how many different ones the deliveries named
   make_message 20000
   begin first
   until_listening first
-  mkfifo peer.pipe go
-  python3 "$RECIPIENT" halves go >peer.pipe 2>peer.err 3>&- &
-  local peer=$!
-  PEER_PIDS+=("$peer")
-  exec 8<peer.pipe
-  IFS= read -r -t "$GUARD" line <&8
-  BOB=${line#uri }
+  mkfifo go
+  start_recipient recipient.py halves go
   begin second
   IFS= read -r -t "$GUARD" line <&8
   [ "$line" = half ]
@@ -145,22 +138,16 @@ ports() { # how many different ones the deliveries named
   is first 143
   echo go >go
   is second 0
-  wait "$peer"
+  recipient_ended
 }
 
 @test "a session id of nobody gets 481, other protocols nothing, and a delivery goes on" {
   share
-  mkfifo peer.pipe
-  python3 "$RECIPIENT" strangers >peer.pipe 2>peer.err 3>&- &
-  local peer=$!
-  PEER_PIDS+=("$peer")
-  exec 8<peer.pipe
-  IFS= read -r -t "$GUARD" line <&8
-  BOB=${line#uri }
+  start_recipient recipient.py strangers
   make_message 50000
   begin one
   is one 0
-  wait "$peer"
+  recipient_ended
 }
 
 @test "the port is somebody else's: 71, and the run folder is named" {
