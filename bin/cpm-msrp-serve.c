@@ -18,6 +18,8 @@
 
 struct config {
     const char *msrp_listen, *msrp_advertise, *setup;
+    bool msrps;
+    const char *msrp_tls_cert, *msrp_tls_key, *msrp_tls_ca;
     int64_t chunk_size;
     bool msrp_share, cema, stop_and_wait, success_report, require_report;
     const char *failure_report, *size_of;
@@ -32,6 +34,7 @@ struct program {
     struct stage_options stage;
     const char *path; /* of the message */
     struct net_addr share;
+    struct tls_context *tls;
     struct stage *s;
     struct msrp_file file;
     struct msrp_serve *serve;
@@ -156,6 +159,27 @@ static bool bind_message(struct program *p)
 
 /* --- The stage. */
 
+/* Only a run that needs it loads TLS. */
+static bool start_tls(struct program *p)
+{
+    const struct tls_plan plan = {.ca = p->config.msrp_tls_ca,
+                                  .cert = p->config.msrp_tls_cert,
+                                  .key = p->config.msrp_tls_key,
+                                  .make_cert = true,
+                                  .kernel = true};
+    char why[TLS_WHY_SIZE];
+    if (plan.key && !plan.cert) {
+        msrp_serve_refuse(&serve_ops, p, EX_USAGE, "--msrp-tls-cert", "is missing",
+                          "the key belongs to it");
+        return false;
+    }
+    int err = p->config.msrps ? tls_context_new(&p->tls, &plan, why) : 0;
+    if (err)
+        msrp_serve_refuse(&serve_ops, p, err == EKEYREJECTED ? EX_NOPERM : EX_CONFIG,
+                          "MSRP over TLS", why, NULL);
+    return err == 0;
+}
+
 static int choice(const char *word, const char *const *words)
 {
     int i = 0;
@@ -183,6 +207,7 @@ static struct msrp_serve_plan plan_of(struct program *p, uint64_t content)
     };
     plan.session = (struct msrp_session_plan){
         .loop = p->loop,
+        .tls = p->tls,
         .setup = (enum msrp_setup)choice(c->setup, setups),
         .accept_timeout_ms = c->accept_timeout,
         .stall_timeout_ms = c->stall_timeout,
@@ -212,7 +237,7 @@ static void joined(struct stage *s, void *arg)
                           "ADDR[:PORT][,ADDR[:PORT]]...");
         return;
     }
-    if (!read_message(p, &content) || !bind_message(p))
+    if (!read_message(p, &content) || !bind_message(p) || !start_tls(p))
         return;
     struct msrp_serve_plan plan = plan_of(p, content);
     p->serve = msrp_serve_new(&plan, &serve_ops, p);
@@ -257,6 +282,9 @@ static void check_share(struct program *p)
     if (!read_shared(p->config.msrp_listen, &p->share))
         err_die(EX_USAGE, "--msrp-share", "not one port of a numeric address to share",
                 "give --msrp-listen ADDR:PORT");
+    if (p->config.msrps)
+        err_die(EX_USAGE, "--msrps", "what a shared port is asked for is hidden by TLS",
+                "leave out --msrp-share");
     if (p->config.speak_first)
         err_die(EX_USAGE, "--speak-first", "on a shared port nobody knows whom a silent peer wants",
                 "leave out --msrp-share");
@@ -310,6 +338,7 @@ int main(int argc, char **argv)
     p.loop = loop_new();
     int status = stage_run(p.loop, ROLE_SERVE, &p.stage, &ops, &p);
     msrp_serve_free(p.serve);
+    tls_context_free(p.tls);
     msrp_file_close(&p.file);
     loop_free(p.loop);
     free(p.from);

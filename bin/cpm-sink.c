@@ -19,7 +19,7 @@
 struct config {
     struct opt_list sip, behave;
     const char *store, *msrp_listen;
-    struct tls_plan sip_tls;
+    struct tls_plan sip_tls, msrp_tls;
     int64_t count, t1;
 };
 
@@ -57,6 +57,18 @@ static void read_options(struct config *c, int argc, char **argv)
          .arg = "ADDR[:PORT[-PORT]]",
          .help = "where to take MSRP when the peer connects (the SIP address, any port)",
          .to = &c->msrp_listen,
+         .where = OPT_COMMAND_LINE},
+        {.name = "msrp-tls-cert",
+         .kind = OPT_TEXT,
+         .arg = "FILE",
+         .help = "our certificate for MSRP (PEM), however bad, instead of one made for this run",
+         .to = &c->msrp_tls.cert,
+         .where = OPT_COMMAND_LINE},
+        {.name = "msrp-tls-key",
+         .kind = OPT_TEXT,
+         .arg = "FILE",
+         .help = "its private key (PEM), if it is not in the same file",
+         .to = &c->msrp_tls.key,
          .where = OPT_COMMAND_LINE},
         {.name = "store",
          .kind = OPT_TEXT,
@@ -202,6 +214,7 @@ static struct sink *start(const struct config *c)
         timers.t2 = timers.t1;
     s->loop = loop_new();
     s->store = c->store;
+    s->msrp_plan = c->msrp_tls;
     s->rules = c->behave.v;
     s->n_rules = c->behave.n;
     s->until = (uint64_t)c->count;
@@ -227,7 +240,8 @@ static int verdict(const struct sink *s)
 
 int main(int argc, char **argv)
 {
-    struct config c = {.t1 = 500, .sip_tls.expired = true};
+    struct config c = {
+        .t1 = 500, .sip_tls.expired = true, .msrp_tls = {.expired = true, .make_cert = true}};
     err_program("cpm-sink");
     read_options(&c, argc, argv);
     check_config(&c);
@@ -241,6 +255,7 @@ int main(int argc, char **argv)
     sink_clear(s);
     sip_stack_free(s->stack);
     tls_context_free(s->sip_tls);
+    secure_close(s);
     loop_free(s->loop);
     free(s);
     return status;

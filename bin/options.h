@@ -244,6 +244,7 @@
 /* What cpm-msrp-serve is told. */
 #define MSRP_OPTIONS(TO)     \
     MSRP_WAY_OPTIONS(TO)     \
+    MSRP_TLS_OPTIONS(TO)     \
     MSRP_MESSAGE_OPTIONS(TO) \
     MSRP_TIMER_OPTIONS(TO)
 
@@ -272,6 +273,25 @@
          .kind = OPT_FLAG,                                                               \
          .help = "a=msrp-cema in the offer: boxes on the way may anchor the connection", \
          .to = TO(cema)},
+
+#define MSRP_TLS_OPTIONS(TO)                                                         \
+    {.name = "msrps", .kind = OPT_FLAG, .help = "MSRP over TLS", .to = TO(msrps)},   \
+        {.name = "msrp-tls-cert",                                                    \
+         .kind = OPT_TEXT,                                                           \
+         .arg = "FILE",                                                              \
+         .help = "our certificate for MSRP (PEM), instead of one made for this run", \
+         .to = TO(msrp_tls_cert)},                                                   \
+        {.name = "msrp-tls-key",                                                     \
+         .kind = OPT_TEXT,                                                           \
+         .arg = "FILE",                                                              \
+         .help = "its private key (PEM), if it is not in the same file",             \
+         .to = TO(msrp_tls_key),                                                     \
+         .where = OPT_SECRET_FILE},                                                  \
+        {.name = "msrp-tls-ca",                                                      \
+         .kind = OPT_TEXT,                                                           \
+         .arg = "FILE",                                                              \
+         .help = "CAs to trust for MSRP, where the recipient gives no fingerprint",  \
+         .to = TO(msrp_tls_ca)},
 
 #define MSRP_MESSAGE_OPTIONS(TO)                                                  \
     {.name = "chunk-size",                                                        \
@@ -399,6 +419,10 @@
         "msrp-advertise", \
         "msrp-listen", \
         "msrp-share", \
+        "msrp-tls-ca", \
+        "msrp-tls-cert", \
+        "msrp-tls-key", \
+        "msrps", \
         "notify", \
         "notify-timeout", \
         "per-recipient", \

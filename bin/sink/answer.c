@@ -32,17 +32,23 @@ static int local_address(struct call *c, bool active, struct net_addr *local)
     return 0;
 }
 
+static const char *scheme_of(const struct call *c)
+{
+    return c->secure ? "msrps" : "msrp";
+}
+
 static char *stated_path(const struct call *c, const char *authority)
 {
     const char *wish = c->behave.path;
+    const char *scheme = scheme_of(c);
     char other[24];
     rand_token(other, 20);
     if (behave_is(wish, "none"))
         return NULL;
     if (behave_is(wish, "wrong"))
-        return mem_format("msrp://%s/%s;tcp", authority, other);
+        return mem_format("%s://%s/%s;tcp", scheme, authority, other);
     if (behave_is(wish, "relay"))
-        return mem_format("msrp://%s/%s;tcp %s", authority, other, c->path);
+        return mem_format("%s://%s/%s;tcp %s", scheme, authority, other, c->path);
     return mem_dup(wish ? wish : c->path);
 }
 
@@ -69,6 +75,10 @@ static int write_attributes(const struct call *c, const struct answer *a, struct
         error = buf_format(b, "%s        %s", a->eol, a->eol);
     if (!error && a->setup)
         error = buf_format(b, "a=setup:%s%s", a->setup, a->eol);
+    char *fingerprint = secure_fingerprint(c);
+    if (!error && fingerprint)
+        error = buf_format(b, "a=fingerprint:%s%s", fingerprint, a->eol);
+    free(fingerprint);
     return error;
 }
 
@@ -86,7 +96,8 @@ static int write_answer(struct call *c, const struct answer *a)
     if (!error && !a->odd)
         error = write_connection(a, b);
     if (!error)
-        error = buf_format(b, "t=0 0%sm=message %u TCP/MSRP *%s", a->eol, a->port, a->eol);
+        error = buf_format(b, "t=0 0%sm=message %u TCP/%sMSRP *%s", a->eol, a->port,
+                           c->secure ? "TLS/" : "", a->eol);
     if (!error)
         error = write_attributes(c, a, b);
     return !error && a->odd ? write_connection(a, b) : error;
@@ -114,7 +125,7 @@ int answer_build(struct call *c)
     net_host_text(a.host, &local, false);
     a.family = local.ss.ss_family == AF_INET6 ? "IP6" : "IP4";
     a.port = want->port0 ? 0 : net_port(&local);
-    c->path = mem_format("msrp://%s/%s;tcp", authority, c->session);
+    c->path = mem_format("%s://%s/%s;tcp", scheme_of(c), authority, c->session);
     c->answer_path = stated_path(c, authority);
     return write_answer(c, &a);
 }

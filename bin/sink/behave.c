@@ -57,6 +57,7 @@ static const struct row table[] = {
     {"close@",           OCTETS,  "OCTETS", AT(close_at), 0, 0},
     {"read-rate=",       OCTETS,  "OCTETS", AT(read_rate), 1, 0},
     {"garbage",          FLAG,    "", AT(garbage), 0, 0},
+    {"tls=",             WORD,    "plain|no-cert|no-fingerprint|wrong-fingerprint", AT(tls), 0, 0},
     {"msrp=",            CODE_AT, "CODE[@CHUNK]", 0, 0, 0},
     {"msrp-delay-ms=",   NUMBER,  "MS", AT(msrp_delay_ms), 0, MANY},
     {"msrp-order=",      WORD,    "reverse", AT(msrp_order), 0, 0},

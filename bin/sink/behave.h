@@ -48,6 +48,7 @@ struct behave {
     int64_t close_at;       /* octets of the message */
     int64_t read_rate;      /* octets a second */
     bool garbage;
+    const char *tls; /* "plain", "no-cert", "no-fingerprint", "wrong-fingerprint" */
 
     /* MSRP responses and REPORTs. */
     int msrp_code;   /* 0: 200 */

@@ -213,9 +213,10 @@ static void call_free(struct call *c)
 {
     for (size_t i = 0; i < c->n_routes; i++)
         free(c->routes[i]);
-    char *const texts[] = {c->call_id,   c->remote,     c->local,   c->remote_tag,
-                           c->local_tag, c->target,     c->contact, c->sent_by,
-                           c->offer,     c->offer_path, c->path,    c->answer_path};
+    char *const texts[] = {
+        c->call_id,          c->remote,  c->local, c->remote_tag, c->local_tag, c->target,
+        c->contact,          c->sent_by, c->offer, c->offer_path, c->path,      c->answer_path,
+        c->offer_fingerprint};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
     free(c->routes);

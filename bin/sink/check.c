@@ -99,6 +99,7 @@ static void check_path(struct call *c, const struct sdp_view *v)
         call_error(c, "I8c: a=path is %s", v->path);
         return;
     }
+    c->secure = first.secure;
     if (!first.has_port || (first.port != v->port && strcmp(v->setup, "active") != 0))
         call_error(c, "I8: the port of m= is not the path's");
     if (!same_host(v->address, first.host))
@@ -118,8 +119,10 @@ static void check_media(struct call *c, const struct sdp_view *v)
     if (strcmp(v->setup, "passive") != 0 && strcmp(v->setup, "actpass") != 0 &&
         strcmp(v->setup, "active") != 0)
         call_error(c, "I8e: setup is '%s'", v->setup);
-    if (strcmp(v->proto, "TCP/MSRP") != 0)
+    if (strcmp(v->proto, c->secure ? "TCP/TLS/MSRP" : "TCP/MSRP") != 0)
         call_error(c, "I8: the protocol is %s", v->proto);
+    if (c->secure != (v->fingerprint[0] != '\0'))
+        call_error(c, "I8: the fingerprint is '%s'", v->fingerprint);
 }
 
 static void say_offer(const struct call *c, const struct sdp_view *v)
@@ -132,6 +135,7 @@ static void say_offer(const struct call *c, const struct sdp_view *v)
     event_peer(&o, "direction", v->direction);
     event_peer(&o, "accept-types", v->accept_types);
     event_peer(&o, "wrapped-types", v->wrapped_types);
+    event_peer(&o, "fingerprint", v->fingerprint[0] ? v->fingerprint : NULL);
     line_number(&o, "size", v->size);
     line_number(&o, "port", v->port);
     event_end(&o);
@@ -155,6 +159,8 @@ void check_offer(struct call *c, struct slice body)
     }
     if (v.found && v.port && !msrp_path_check(slice_of(v.path)))
         c->offer_path = mem_dup(v.path);
+    if (v.fingerprint[0])
+        c->offer_fingerprint = mem_dup(v.fingerprint);
     c->offer_size = v.size > 0 ? (uint64_t)v.size : 0;
     sdp_view_free(&v);
 }

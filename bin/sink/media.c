@@ -10,9 +10,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define OUT_MAX    ((size_t)1024 * 1024)
-#define HELD_MS    100 /* how long responses are held to turn their order */
-#define RATE_PARTS 20  /* reads a second under --behave read-rate */
+#define OUT_MAX       ((size_t)1024 * 1024)
+#define HELD_MS       100 /* how long responses are held to turn their order */
+#define TLS_HANDSHAKE 22  /* the type of the first record */
+#define RATE_PARTS    20  /* reads a second under --behave read-rate */
 
 struct media {
     struct media *next;
@@ -35,7 +36,7 @@ static struct conn *conn_new(struct sink *s, int fd, const struct net_addr *peer
 {
     struct conn *k = mem_new(sizeof *k);
     k->sink = s;
-    k->fd = fd;
+    k->sock.fd = fd;
     k->peer = *peer;
     k->parser = msrp_parser_new();
     k->out = BUF_UP_TO(OUT_MAX);
@@ -45,7 +46,8 @@ static struct conn *conn_new(struct sink *s, int fd, const struct net_addr *peer
 
 static void watch(struct conn *k, uint32_t events)
 {
-    int error = loop_watch(k->sink->loop, &k->watch, k->fd, events, on_io, k);
+    events = sock_events(&k->sock, events);
+    int error = loop_watch(k->sink->loop, &k->watch, k->sock.fd, events, on_io, k);
     if (error)
         err_die(EX_OSERR, "epoll", strerror(error), NULL);
 }
@@ -64,13 +66,12 @@ static void unlink_conn(struct conn *k)
 
 void conn_close(struct conn *k)
 {
-    if (k->fd < 0)
+    if (k->sock.fd < 0)
         return;
     loop_cancel(k->sink->loop, &k->throttle);
     loop_cancel(k->sink->loop, &k->held_due);
     loop_unwatch(k->sink->loop, &k->watch);
-    (void)close(k->fd);
-    k->fd = -1;
+    sock_close(&k->sock);
     unlink_conn(k);
     k->next = k->sink->dead_conns;
     k->sink->dead_conns = k;
@@ -97,7 +98,7 @@ static void lost(struct conn *k, int error)
     event_begin(&o, c, "sink.closed");
     line_number(&o, "octets", c ? (int64_t)c->octets : 0);
     line_text(&o, "inside", msrp_parser_idle(k->parser) ? NULL : "yes");
-    line_text(&o, "why", error ? strerror(error) : NULL);
+    event_peer(&o, "why", error ? sock_why(&k->sock, error) : NULL);
     event_end(&o);
     conn_close(k);
     if (c && c->state == CALL_DRAINING && !c->conns)
@@ -113,8 +114,8 @@ static uint32_t reads(const struct conn *k)
 
 static void flush(struct conn *k)
 {
-    while (k->fd >= 0 && k->out.n) {
-        ssize_t n = send(k->fd, k->out.p, k->out.n, MSG_NOSIGNAL);
+    while (k->sock.fd >= 0 && k->out.n) {
+        ssize_t n = sock_write(&k->sock, k->out.p, k->out.n);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno != EAGAIN) {
@@ -125,13 +126,13 @@ static void flush(struct conn *k)
             break;
         buf_drop(&k->out, (size_t)n);
     }
-    if (k->fd >= 0)
+    if (k->sock.fd >= 0)
         watch(k, reads(k) | (k->out.n ? EPOLLOUT : 0));
 }
 
 void media_send(struct conn *k, struct slice bytes)
 {
-    if (k->fd < 0)
+    if (k->sock.fd < 0)
         return;
     err_wire(true, "MSRP", bytes.p, bytes.n);
     bool idle = !k->out.n;
@@ -147,13 +148,13 @@ static void held_due(void *arg)
 {
     struct conn *k = arg;
     int64_t now = clock_ms();
-    while (k->fd >= 0 && k->held && k->held->due <= now) {
+    while (k->sock.fd >= 0 && k->held && k->held->due <= now) {
         struct held *h = k->held;
         k->held = h->next;
         media_send(k, (struct slice){h->bytes, h->n});
         free(h);
     }
-    if (k->fd >= 0 && k->held)
+    if (k->sock.fd >= 0 && k->held)
         loop_at(k->sink->loop, &k->held_due, k->held->due, held_due, k);
 }
 
@@ -180,17 +181,21 @@ void media_answer(struct conn *k, struct slice bytes)
 
 /* --- Reading. */
 
+static void read_all(struct conn *k);
+
 static void read_again(void *arg)
 {
     struct conn *k = arg;
     watch(k, EPOLLIN | (k->out.n ? EPOLLOUT : 0));
+    if (sock_pending(&k->sock))
+        read_all(k);
 }
 
 /* Under --behave read-rate: no more reading until these octets have had their time. */
 static void throttle(struct conn *k, size_t n)
 {
     int64_t rate = k->call ? k->call->behave.read_rate : 0;
-    if (rate <= 0 || k->fd < 0)
+    if (rate <= 0 || k->sock.fd < 0)
         return;
     loop_at(k->sink->loop, &k->throttle, clock_ms() + (int64_t)n * 1000 / rate, read_again, k);
     watch(k, k->out.n ? EPOLLOUT : 0);
@@ -208,13 +213,13 @@ static void consume(struct conn *k, struct slice in)
 {
     struct msrp_event ev;
     err_wire(false, "MSRP", in.p, in.n);
-    while (k->fd >= 0 && msrp_parse(k->parser, &in, &ev) != MSRP_MORE)
+    while (k->sock.fd >= 0 && msrp_parse(k->parser, &in, &ev) != MSRP_MORE)
         receive_event(k, &ev);
 }
 
 static void read_some(struct conn *k)
 {
-    ssize_t n = recv(k->fd, k->sink->in, read_size(k), 0);
+    ssize_t n = sock_read(&k->sock, k->sink->in, read_size(k));
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
@@ -225,6 +230,14 @@ static void read_some(struct conn *k)
     throttle(k, (size_t)n);
 }
 
+/* What TLS has taken from the socket already, the loop does not tell of. */
+static void read_all(struct conn *k)
+{
+    do
+        read_some(k);
+    while (k->sock.fd >= 0 && !k->throttle.place && sock_pending(&k->sock));
+}
+
 static void say_connected(struct conn *k)
 {
     struct line_out o;
@@ -233,40 +246,68 @@ static void say_connected(struct conn *k)
     event_begin(&o, k->call, "sink.connected");
     net_addr_text(text, &k->peer);
     line_text(&o, "peer", text);
-    if (!net_local(k->fd, &local)) {
+    if (!net_local(k->sock.fd, &local)) {
         net_addr_text(text, &local);
         line_text(&o, "local", text);
     }
     line_text(&o, "role", k->dialled ? "active" : "passive");
+    line_text(&o, "tls", k->sock.tls ? tls_version(k->sock.tls) : NULL);
     event_end(&o);
 }
 
-static void on_connected(struct conn *k)
+/* Whoever connects to us tells by the first octet whether it speaks TLS. */
+static int begin(struct conn *k)
 {
-    int error = net_connected(k->fd);
+    char first;
+    if (k->dialled) {
+        int error = net_connected(k->sock.fd);
+        return error ? error : secure_dial(k);
+    }
+    ssize_t n = recv(k->sock.fd, &first, 1, MSG_PEEK);
+    if (n <= 0)
+        return n < 0 ? errno : ECONNRESET;
+    return first == TLS_HANDSHAKE ? secure_accept(k) : 0;
+}
+
+static void connecting(struct conn *k)
+{
+    int error = k->begun ? 0 : begin(k);
+    if (!error) {
+        k->begun = true;
+        error = sock_shake(&k->sock);
+    }
+    if (error == EAGAIN) {
+        watch(k, EPOLLIN);
+        return;
+    }
     if (error) {
         if (k->call)
-            call_error(k->call, "connect: %s", strerror(error));
+            call_error(k->call, "connect: %s", sock_why(&k->sock, error));
         lost(k, error);
         return;
     }
     k->connected = true;
-    say_connected(k);
-    receive_connected(k);
-    flush(k);
+    if (k->dialled) {
+        say_connected(k);
+        receive_connected(k);
+        flush(k);
+    } else {
+        watch(k, EPOLLIN);
+        read_all(k);
+    }
 }
 
 static void on_io(void *arg, uint32_t events)
 {
     struct conn *k = arg;
     if (!k->connected) {
-        on_connected(k);
+        connecting(k);
         return;
     }
     if (events & EPOLLOUT)
         flush(k);
-    if (k->fd >= 0 && events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-        read_some(k);
+    if (k->sock.fd >= 0 && events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+        read_all(k);
 }
 
 /* --- Listening. */
@@ -279,7 +320,6 @@ static void on_listener(void *arg, uint32_t events)
     (void)events;
     while (!net_accept(m->fd, &fd, &peer)) {
         struct conn *k = conn_new(m->sink, fd, &peer);
-        k->connected = true;
         k->next = m->sink->strangers;
         m->sink->strangers = k;
         watch(k, EPOLLIN);

@@ -256,6 +256,7 @@ static void say_bound(struct conn *k)
     net_addr_text(text, &k->peer);
     line_text(&o, "peer", text);
     line_text(&o, "role", "passive");
+    line_text(&o, "tls", k->sock.tls ? tls_version(k->sock.tls) : NULL);
     event_end(&o);
 }
 
@@ -277,6 +278,7 @@ static void bind_conn(struct conn *k, const struct msrp_head *h)
     k->next = NULL;
     c->conns = k;
     say_bound(k);
+    secure_check(k);
 }
 
 static bool wants_error(const struct call *c)

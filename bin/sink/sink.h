@@ -7,7 +7,7 @@
 
 #include "base/loop.h"
 #include "base/net.h"
-#include "base/tls.h"
+#include "base/sock.h"
 #include "bin/sink/behave.h"
 #include "bin/sink/store.h"
 #include "journal/line.h"
@@ -25,7 +25,9 @@ struct sink {
     struct loop *loop;
     struct sip_stack *stack;
     struct tls_context *sip_tls; /* NULL: no TLS */
-    const char *store;           /* folder; NULL: nothing is kept */
+    struct tls_plan msrp_plan;
+    struct tls_context *msrp_tls, *msrp_bare; /* with a certificate and without; made when needed */
+    const char *store;                        /* folder; NULL: nothing is kept */
     const char *const *rules;
     size_t n_rules;
     int64_t t1;
@@ -87,8 +89,10 @@ struct call {
     struct loop_timer ring, late, bye_after, expiry, drain;
 
     /* Offer and answer. */
-    char *offer;         /* the whole description */
-    char *offer_path;    /* its a=path */
+    char *offer;      /* the whole description */
+    char *offer_path; /* its a=path */
+    bool secure;      /* it is msrps: */
+    char *offer_fingerprint;
     uint64_t offer_size; /* its file-selector size; 0: none */
     bool dials;          /* we connect */
     struct buf answer;
@@ -177,7 +181,8 @@ struct conn {
     struct sink *sink;
     struct call *call; /* NULL: not known yet */
     struct conn *next;
-    int fd; /* -1: closed */
+    struct sock sock; /* fd -1: closed */
+    bool begun;       /* it is known whether TLS is spoken */
     struct loop_fd watch;
     struct loop_timer throttle;
     struct loop_timer held_due;
@@ -207,6 +212,15 @@ void media_answer(struct conn *k, struct slice bytes);
 void conn_close(struct conn *k); /* freed by the reaper */
 void conn_free(struct conn *k);
 void media_close(struct sink *s);
+
+/* --- secure.c: TLS of these. A context that cannot be made ends the program. */
+
+char *
+secure_fingerprint(const struct call *c); /* for the answer; NULL: none. The caller frees it */
+int secure_accept(struct conn *k);        /* the peer speaks TLS: 0 or an errno value */
+int secure_dial(struct conn *k);          /* once it is connected; the same */
+void secure_check(struct conn *k);        /* is it as the offer says? Errors by call_error */
+void secure_close(struct sink *s);
 
 /* --- receive.c: what comes on a connection. */
 

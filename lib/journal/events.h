@@ -21,7 +21,7 @@
     X("invite.answered",  "invite", "code peer-path peer-setup peer-address cema accept-types max-size fingerprint direction") \
     X("invite.failed",    "invite", "status code reason retry-after why detail")                     \
     X("session.ended",    "invite", "by why")                                                        \
-    X("msrp.connected",   "serve",  "peer local role")                                               \
+    X("msrp.connected",   "serve",  "peer local role tls ktls")                                               \
     X("msrp.progress",    "serve",  "octets total rate")                                             \
     X("msrp.transferred", "serve",  "octets chunks ms report message-id")                            \
     X("msrp.failed",      "serve",  "status code reason octets why")                                 \

@@ -3,17 +3,12 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "msrp/out.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define READ_SIZE   16384
 #define READS       16          /* at a time; others want to be served too */
@@ -23,7 +18,7 @@
 #define SENDS       64 /* at a time, before answers are looked for */
 #define LEAVE_MS    2000
 
-enum phase { DIALLING, OPEN, LEAVING, SHUT };
+enum phase { DIALLING, SHAKING, OPEN, LEAVING, SHUT };
 
 struct msrp_conn {
     struct loop *loop;
@@ -33,6 +28,9 @@ struct msrp_conn {
     struct loop_timer timer;
     struct net_addr peer;
     enum phase phase;
+    bool dialled;
+    struct msrp_conn_security security; /* of one that we dial */
+    struct msrp_out out;
     int busy;   /* inside handlers */
     bool gone;  /* freed while busy */
     bool ended; /* `lost` was called */
@@ -60,7 +58,7 @@ static struct msrp_conn *new_conn(struct loop *loop, int fd, const struct net_ad
     c->ops = ops;
     c->arg = arg;
     c->peer = *peer;
-    c->io.fd = fd;
+    c->out.sock.fd = fd;
     c->text = BUF_UP_TO(TEXT_MAX);
     c->answers = BUF_UP_TO(2 * ANSWERS_MAX);
     c->parser = msrp_parser_new();
@@ -73,11 +71,8 @@ void msrp_conn_free(struct msrp_conn *c)
 {
     if (!c)
         return;
-    if (c->io.fd >= 0) {
-        loop_unwatch(c->loop, &c->io);
-        (void)close(c->io.fd);
-        c->io.fd = -1;
-    }
+    loop_unwatch(c->loop, &c->io);
+    msrp_out_close(&c->out);
     loop_cancel(c->loop, &c->timer);
     if (c->busy) {
         c->gone = true;
@@ -112,6 +107,11 @@ static void lost(struct msrp_conn *c, int error, const char *why)
     enter(c);
     c->ops->lost(c->arg, c, error, why);
     leave(c);
+}
+
+static void broke(struct msrp_conn *c, int error)
+{
+    lost(c, error, sock_why(&c->out.sock, error));
 }
 
 static void on_leave_timer(void *arg)
@@ -149,9 +149,10 @@ static void watch(struct msrp_conn *c)
     uint32_t events = c->waits || c->phase == DIALLING ? EPOLLOUT : 0;
     if (c->phase != DIALLING && may_read(c))
         events |= EPOLLIN;
+    events = sock_events(&c->out.sock, events);
     if (c->io.on && c->io.events == events)
         return;
-    c->error = loop_watch(c->loop, &c->io, c->io.fd, events, on_io, c);
+    c->error = loop_watch(c->loop, &c->io, c->out.sock.fd, events, on_io, c);
     if (c->error) /* from the loop, because the owner may not know us yet */
         loop_at(c->loop, &c->timer, clock_ms(), on_unwatched, c);
 }
@@ -161,11 +162,12 @@ static void watch(struct msrp_conn *c)
 static void trace(bool sent, const struct msrp_conn *c, const char *bytes, size_t n)
 {
     char headline[NET_TEXT_SIZE + sizeof("MSRP tcp ")];
+    const char *over = c->out.sock.tls ? "MSRP tls " : "MSRP tcp ";
     char peer[NET_TEXT_SIZE];
     if (err_verbosity < ERR_WIRE)
         return;
     net_addr_text(peer, &c->peer);
-    memcpy(headline, "MSRP tcp ", 9);
+    memcpy(headline, over, 9);
     memcpy(headline + 9, peer, strlen(peer) + 1);
     err_wire(sent, headline, bytes, n);
 }
@@ -184,15 +186,16 @@ static bool wrote(struct msrp_conn *c, ssize_t n)
         return true;
     }
     c->waits = errno == EAGAIN;
-    if (errno != EAGAIN && errno != EINTR)
-        lost(c, errno, strerror(errno));
-    return errno == EINTR && !c->gone;
+    int err = errno;
+    if (err != EAGAIN && err != EINTR)
+        broke(c, err);
+    return err == EINTR && !c->gone;
 }
 
 static bool write_text(struct msrp_conn *c)
 {
-    int flags = MSG_NOSIGNAL | (c->piece.n ? MSG_MORE : 0);
-    ssize_t n = send(c->io.fd, c->text.p + c->text_out, c->text.n - c->text_out, flags);
+    ssize_t n =
+        msrp_out_text(&c->out, c->text.p + c->text_out, c->text.n - c->text_out, c->piece.n > 0);
     if (!wrote(c, n))
         return false;
     c->text_out += n > 0 ? (size_t)n : 0;
@@ -203,20 +206,11 @@ static bool write_text(struct msrp_conn *c)
     return true;
 }
 
-/* Errors that are the socket's; what else sendfile tells is about the file. */
-static bool is_sockets(int error)
-{
-    return error == EAGAIN || error == EINTR || error == EPIPE || error == ECONNRESET ||
-           error == ETIMEDOUT || error == ENOTCONN || error == EHOSTUNREACH ||
-           error == ENETUNREACH || error == ECONNABORTED || error == ENETDOWN;
-}
-
 static bool write_piece(struct msrp_conn *c)
 {
-    off_t offset = (off_t)c->piece.offset;
     size_t most = (size_t)(c->piece.n < SEND_SIZE ? c->piece.n : SEND_SIZE);
-    ssize_t n = sendfile(c->io.fd, c->file, &offset, most);
-    if (n == 0 || (n < 0 && !is_sockets(errno))) {
+    ssize_t n = msrp_out_file(&c->out, c->file, c->piece.offset, most);
+    if (n == 0 || (n < 0 && !msrp_out_is_sockets(errno))) {
         msrp_sender_unreadable(c->sender, n == 0 ? ENODATA : errno);
         c->piece.n = 0;
         return true;
@@ -278,26 +272,37 @@ static bool step(struct msrp_conn *c)
 
 static bool idle(const struct msrp_conn *c)
 {
-    return c->text.n == 0 && c->answers.n == 0 && c->piece.n == 0;
+    return c->text.n == 0 && c->answers.n == 0 && c->piece.n == 0 && msrp_out_is_empty(&c->out);
+}
+
+static void flush(struct msrp_conn *c)
+{
+    int err = msrp_out_flush(&c->out);
+    if (err == EAGAIN)
+        c->waits = true;
+    else if (err)
+        broke(c, err);
 }
 
 /* The caller has entered. A long transfer comes back here by EPOLLOUT, so that reading has its
  * turn. */
 static void pump(struct msrp_conn *c)
 {
-    if (c->gone || c->ended || c->phase == DIALLING)
+    if (c->gone || c->ended || c->phase == DIALLING || c->phase == SHAKING)
         return;
     c->waits = false;
     int n = 0;
     while (n < SENDS && step(c))
         n++;
+    if (!c->gone && !c->ended)
+        flush(c);
     if (c->gone || c->ended)
         return;
     if (n == SENDS)
         c->waits = true;
     if (c->phase == LEAVING && idle(c)) {
         c->phase = SHUT;
-        (void)shutdown(c->io.fd, SHUT_WR);
+        msrp_out_end(&c->out);
     }
     watch(c);
 }
@@ -326,16 +331,6 @@ void msrp_conn_answer(struct msrp_conn *c, const struct msrp_head *request, int 
 
 /* --- Receiving. */
 
-/* A peer without TCP_NODELAY holds its next answer back until we acknowledged the one before, and
- * while the window is full we have nothing to send along with that. Not sticky, so after each
- * read. */
-static void acknowledge(const struct msrp_conn *c)
-{
-    int on = 1;
-    if (c->sender && setsockopt(c->io.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on)) != 0)
-        return; /* only for speed */
-}
-
 static void take(struct msrp_conn *c, struct slice in)
 {
     struct msrp_event ev;
@@ -358,34 +353,52 @@ static void read_some(struct msrp_conn *c)
 {
     char bytes[READ_SIZE];
     for (int i = 0; i < READS && !c->gone && !c->ended && may_read(c); i++) {
-        ssize_t n = recv(c->io.fd, bytes, sizeof(bytes), 0);
+        ssize_t n = sock_read(&c->out.sock, bytes, sizeof(bytes));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
             return;
         if (n <= 0) {
             int err = n < 0 ? errno : 0;
-            lost(c, err, err ? strerror(err) : "closed by the peer");
+            lost(c, err, err ? sock_why(&c->out.sock, err) : "closed by the peer");
             return;
         }
         take(c, (struct slice){bytes, (size_t)n});
-        if (!c->gone)
-            acknowledge(c);
+        if (!c->gone && c->sender)
+            msrp_out_acknowledge(&c->out);
         if ((size_t)n < sizeof(bytes))
             return;
     }
 }
 
+/* --- Hands are shaken. */
+
+static void shake(struct msrp_conn *c)
+{
+    int err = sock_shake(&c->out.sock);
+    if (err && err != EAGAIN) {
+        broke(c, err);
+        return;
+    }
+    if (!err)
+        c->phase = OPEN;
+    watch(c);
+    if (!err && c->dialled)
+        c->ops->connected(c->arg, c);
+}
+
 static void dialled(struct msrp_conn *c)
 {
-    int err = net_connected(c->io.fd);
+    const struct msrp_conn_security *s = &c->security;
+    int err = net_connected(c->out.sock.fd);
+    if (!err && s->tls)
+        err = sock_tls_client(&c->out.sock, s->tls, s->sni, &s->peer);
     if (err) {
         lost(c, err, strerror(err));
         return;
     }
-    c->phase = OPEN;
-    watch(c);
-    c->ops->connected(c->arg, c);
+    c->phase = SHAKING;
+    shake(c);
 }
 
 static void on_io(void *arg, uint32_t events)
@@ -394,6 +407,8 @@ static void on_io(void *arg, uint32_t events)
     enter(c);
     if (c->phase == DIALLING) {
         dialled(c);
+    } else if (c->phase == SHAKING) {
+        shake(c);
     } else {
         if (may_read(c)) /* also of a dead connection: its last words count */
             read_some(c);
@@ -407,17 +422,25 @@ static void on_io(void *arg, uint32_t events)
 /* --- Beginning. */
 
 struct msrp_conn *msrp_conn_take(struct loop *loop, int fd, const struct net_addr *peer,
-                                 const struct msrp_conn_ops *ops, void *arg)
+                                 struct tls_context *tls, const struct msrp_conn_ops *ops,
+                                 void *arg)
 {
+    static const struct tls_peer anybody = {TLS_CHECK_LATER, NULL};
     struct msrp_conn *c = new_conn(loop, fd, peer, ops, arg);
     net_tune_stream(fd);
-    c->phase = OPEN;
+    c->phase = tls ? SHAKING : OPEN;
+    if (tls && sock_tls_server(&c->out.sock, tls, &anybody) != 0) {
+        c->error = ENOMEM;
+        loop_at(c->loop, &c->timer, clock_ms(), on_unwatched, c);
+        return c;
+    }
     watch(c);
     return c;
 }
 
 int msrp_conn_dial(struct msrp_conn **out, struct loop *loop, const struct net_addr *to,
-                   const struct msrp_conn_ops *ops, void *arg)
+                   const struct msrp_conn_security *security, const struct msrp_conn_ops *ops,
+                   void *arg)
 {
     int fd;
     int err = net_connect(to, &fd);
@@ -426,9 +449,21 @@ int msrp_conn_dial(struct msrp_conn **out, struct loop *loop, const struct net_a
     struct msrp_conn *c = new_conn(loop, fd, to, ops, arg);
     net_tune_stream(fd);
     c->phase = DIALLING;
+    c->dialled = true;
+    c->security = *security;
     *out = c;
     watch(c);
     return 0;
+}
+
+bool msrp_conn_is_open(const struct msrp_conn *c)
+{
+    return c->phase == OPEN;
+}
+
+struct tls *msrp_conn_tls(const struct msrp_conn *c)
+{
+    return c->out.sock.tls;
 }
 
 const struct net_addr *msrp_conn_peer(const struct msrp_conn *c)
@@ -440,7 +475,7 @@ void msrp_conn_local(const struct msrp_conn *c, char text[NET_TEXT_SIZE])
 {
     struct net_addr local;
     text[0] = '\0';
-    if (net_local(c->io.fd, &local) == 0)
+    if (net_local(c->out.sock.fd, &local) == 0)
         net_addr_text(text, &local);
 }
 
@@ -451,8 +486,6 @@ uint64_t msrp_conn_written(const struct msrp_conn *c)
 
 uint64_t msrp_conn_taken(const struct msrp_conn *c)
 {
-    int waiting = 0;
-    if (c->io.fd < 0 || ioctl(c->io.fd, SIOCOUTQ, &waiting) != 0 || waiting < 0)
-        waiting = 0;
-    return c->written - ((uint64_t)waiting < c->written ? (uint64_t)waiting : c->written);
+    uint64_t waiting = msrp_out_waiting(&c->out);
+    return c->written - (waiting < c->written ? waiting : c->written);
 }

@@ -5,6 +5,7 @@
 
 #include "base/loop.h"
 #include "base/net.h"
+#include "base/tls.h"
 #include "msrp/send.h"
 
 struct msrp_conn;
@@ -18,16 +19,29 @@ struct msrp_conn_ops {
     void (*lost)(void *arg, struct msrp_conn *c, int error, const char *why);
 };
 
-/* Takes over an accepted socket, or dials: 0 or an errno value of connect(2). */
+/* Takes over an accepted socket, or dials: 0 or an errno value of connect(2). With `tls` it speaks
+ * TLS, as server or client; errors are then also those of tls.h. Whoever connects to us is asked
+ * for a certificate, whatever it is: ask tls_check_peer. One that we dial has to be `peer`, and
+ * hears `sni` (may be NULL); these texts have to outlive the connection. */
 struct msrp_conn *msrp_conn_take(struct loop *loop, int fd, const struct net_addr *peer,
-                                 const struct msrp_conn_ops *ops, void *arg);
+                                 struct tls_context *tls, const struct msrp_conn_ops *ops,
+                                 void *arg);
+struct msrp_conn_security {
+    struct tls_context *tls;
+    const char *sni;
+    struct tls_peer peer;
+};
 int msrp_conn_dial(struct msrp_conn **out, struct loop *loop, const struct net_addr *to,
+                   const struct msrp_conn_security *security, /* without a context: plain */
                    const struct msrp_conn_ops *ops, void *arg);
 void msrp_conn_free(struct msrp_conn *c); /* closes at once; NULL is harmless */
 
 /* Lets what waits go out, then ends our direction and waits a little for the peer's end, so that
  * the last answer is not lost by a reset. Then `lost` is called. */
 void msrp_conn_leave(struct msrp_conn *c);
+
+bool msrp_conn_is_open(const struct msrp_conn *c);    /* connected, and hands were shaken */
+struct tls *msrp_conn_tls(const struct msrp_conn *c); /* NULL: plain. For asking, once it is open */
 
 const struct net_addr *msrp_conn_peer(const struct msrp_conn *c);
 void msrp_conn_local(const struct msrp_conn *c, char text[NET_TEXT_SIZE]);

@@ -98,12 +98,11 @@ int msrp_dial_learn(struct msrp_session *s, const struct msrp_answer *answer)
     return s->n_targets || s->name[0] ? 0 : ENOENT;
 }
 
-void msrp_dial_failed(struct msrp_session *s, const struct net_addr *to, int error)
+void msrp_dial_failed(struct msrp_session *s, const struct net_addr *to, const char *why)
 {
     char text[NET_TEXT_SIZE];
     net_addr_text(text, to);
-    (void)snprintf(s->dial_error, sizeof(s->dial_error), "connecting to %s: %s", text,
-                   strerrordesc_np(error));
+    (void)snprintf(s->dial_error, sizeof(s->dial_error), "connecting to %s: %s", text, why);
 }
 
 /* Nothing is left to dial. A peer may begin to listen only when it has our ACK, so those that were
@@ -122,7 +121,7 @@ static void give_up(struct msrp_session *s)
         (void)snprintf(s->dial_error, sizeof(s->dial_error),
                        "the answer names no address to connect to");
     if (s->only_dialled)
-        msrp_session_fail(s, EX_TEMPFAIL, s->dial_error);
+        msrp_session_fail(s, msrp_secure_status(s), s->dial_error);
 }
 
 void msrp_dial_later(struct msrp_session *s, int64_t ms)
@@ -138,7 +137,8 @@ static int dial(struct msrp_session *s, const struct net_addr *to)
     struct link *l = msrp_link_add(s, LINK_DIALLING);
     if (!l)
         return EMFILE;
-    int err = msrp_conn_dial(&l->conn, s->plan.loop, to, &msrp_link_ops, l);
+    const struct msrp_conn_security security = {s->plan.tls, s->hop, s->expected};
+    int err = msrp_conn_dial(&l->conn, s->plan.loop, to, &security, &msrp_link_ops, l);
     if (err)
         msrp_link_drop(l);
     return err;
@@ -160,7 +160,7 @@ void msrp_dial_next(void *session)
                 msrp_dial_later(s, DIAL_MS);
             return;
         }
-        msrp_dial_failed(s, to, err);
+        msrp_dial_failed(s, to, strerrordesc_np(err));
     }
     if (!s->bound && !s->done)
         give_up(s);

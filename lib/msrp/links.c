@@ -373,13 +373,16 @@ static void on_lost(void *arg, struct msrp_conn *c, int error, const char *why)
     char peer[NET_TEXT_SIZE];
     bool was_bound = s->bound == l;
     bool was_dialling = l->state == LINK_DIALLING;
+    bool ends = msrp_secure_lost(s, l, error, why);
     net_addr_text(peer, msrp_conn_peer(c));
     if (was_dialling)
-        msrp_dial_failed(s, msrp_conn_peer(c), error);
+        msrp_dial_failed(s, msrp_conn_peer(c), why);
     if (l->state != LINK_LEAVING)
         err_step("connection with %s: %s", peer, why);
     msrp_link_drop(l);
-    if (was_bound) {
+    if (ends) {
+        msrp_session_fail(s, s->tls_status, s->tls_error);
+    } else if (was_bound) {
         msrp_session_lost(s, error);
     } else if (was_dialling && !s->bound && !s->done) {
         msrp_dial_next(s);

@@ -231,16 +231,19 @@ static void on_timer(void *arg)
             s);
 }
 
-static void on_connected(void *arg, const char *peer, const char *local, const char *role)
+static void on_connected(void *arg, const struct msrp_connected *c)
 {
     struct msrp_serve *s = arg;
     struct line_out o;
     int64_t now = clock_ms();
     s->connected_ms = s->last_pipe_ms = s->last_file_ms = now;
     line_begin(&o, "msrp.connected", s->ops->sid(s->arg));
-    line_text(&o, "peer", peer);
-    line_text(&o, "local", local);
-    line_text(&o, "role", role);
+    line_text(&o, "peer", c->peer);
+    line_text(&o, "local", c->local);
+    line_text(&o, "role", c->role);
+    line_text(&o, "tls", c->tls);
+    if (c->tls)
+        line_text(&o, "ktls", c->kernel ? "yes" : "no");
     (void)emit(s, &o, MSRP_LINE_FACT);
     loop_at(s->plan.session.loop, &s->timer, now + (s->plan.meter ? METER_MS : PIPE_MS), on_timer,
             s);
@@ -278,7 +281,8 @@ static int make_path(struct msrp_serve *s, const struct net_addr *bound)
     struct slice h = slice_of(name);
     if (h.n > 2 && h.p[0] == '[' && h.p[h.n - 1] == ']')
         h = (struct slice){h.p + 1, h.n - 2};
-    struct msrp_uri u = {.host = h,
+    struct msrp_uri u = {.secure = s->plan.session.tls != NULL,
+                         .host = h,
                          .has_port = true,
                          .port = net_port(bound),
                          .session = slice_of(s->session_id),
@@ -301,18 +305,20 @@ static const char *setup_text(enum msrp_setup setup)
 static int tell_listening(struct msrp_serve *s)
 {
     struct line_out o;
+    const struct tls_context *tls = s->plan.session.tls;
     char *types = strcmp(s->plan.wrapped_type, "message/imdn+xml") == 0
                       ? mem_dup(s->plan.wrapped_type)
                       : mem_format("%s message/imdn+xml", s->plan.wrapped_type);
     line_begin(&o, "msrp.listening", s->ops->sid(s->arg));
     line_text(&o, "path", s->path);
-    line_text(&o, "proto", "TCP/MSRP");
+    line_text(&o, "proto", tls ? "TCP/TLS/MSRP" : "TCP/MSRP");
     line_text(&o, "setup", setup_text(s->plan.session.setup));
     line_text(&o, "cema", s->plan.cema ? "yes" : NULL);
     line_number(&o, "size", (int64_t)s->plan.size);
     line_number(&o, "octets", (int64_t)s->plan.file->size);
     line_text(&o, "accept-types", "message/cpim");
     line_text(&o, "wrapped-types", types);
+    line_text(&o, "fingerprint", tls ? tls_context_fingerprint(tls) : NULL);
     line_text(&o, "cpim-from", s->plan.cpim_from);
     line_text(&o, "message-id", s->plan.cpim_message_id);
     free(types);
@@ -415,7 +421,9 @@ static void answered(struct msrp_serve *s, struct journal *j)
     const struct msrp_answer answer = {.path = journal_get(j, "invite.answered.peer-path"),
                                        .setup = journal_get(j, "invite.answered.peer-setup"),
                                        .address = journal_get(j, "invite.answered.peer-address"),
-                                       .cema = journal_get(j, "invite.answered.cema") != NULL};
+                                       .cema = journal_get(j, "invite.answered.cema") != NULL,
+                                       .fingerprint =
+                                           journal_get(j, "invite.answered.fingerprint")};
     int64_t most = journal_number(j, "invite.answered.max-size", 0);
     s->answered = true;
     if (most > 0 && (uint64_t)most < s->plan.file->size) {
@@ -423,7 +431,12 @@ static void answered(struct msrp_serve *s, struct journal *j)
                           "the message is larger than the recipient's max-size");
         return;
     }
-    if (msrp_session_answered(s->session, &answer) != 0)
+    int err = msrp_session_answered(s->session, &answer);
+    if (err == EPROTO)
+        msrp_session_stop(s->session, EX_PROTOCOL,
+                          s->plan.session.tls ? "the answer's path is not msrps:"
+                                              : "the answer's path is msrps:, the offer's is not");
+    else if (err)
         msrp_session_stop(s->session, EX_PROTOCOL, "the answer has no sound a=path");
 }
 

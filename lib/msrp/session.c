@@ -64,6 +64,7 @@ void msrp_session_free(struct msrp_session *s)
         msrp_link_drop(&s->links[i]);
     msrp_sender_free(s->sender);
     dns_free(s->dns);
+    msrp_secure_free(s);
     free(s->own_path);
     free(s->peer_path);
     free(s);
@@ -96,7 +97,7 @@ static void take_connection(void *arg, int fd, const struct net_addr *peer)
         (void)close(fd);
         return;
     }
-    l->conn = msrp_conn_take(s->plan.loop, fd, peer, &msrp_link_ops, l);
+    l->conn = msrp_conn_take(s->plan.loop, fd, peer, s->plan.tls, &msrp_link_ops, l);
     if (s->speak_timer.place == 0)
         speak_later(s, l->since);
 }
@@ -216,17 +217,30 @@ static void on_tick(void *arg)
 
 /* --- Bound. */
 
-void msrp_session_bind(struct msrp_session *s, struct link *l, const char *role)
+static void tell_connected(struct msrp_session *s, const struct link *l, const char *role)
 {
     char peer[NET_TEXT_SIZE];
     char local[NET_TEXT_SIZE];
+    const struct tls *tls = msrp_conn_tls(l->conn);
+    net_addr_text(peer, msrp_conn_peer(l->conn));
+    msrp_conn_local(l->conn, local);
+    s->ops->connected(s->arg,
+                      &(struct msrp_connected){peer, local, role, tls ? tls_version(tls) : NULL,
+                                               tls && tls_kernel_sends(tls)});
+}
+
+void msrp_session_bind(struct msrp_session *s, struct link *l, const char *role)
+{
+    if (!msrp_secure_is_peer(s, l)) {
+        msrp_link_drop(l);
+        msrp_session_fail(s, s->tls_status, s->tls_error);
+        return;
+    }
     l->state = LINK_BOUND;
     s->bound = l;
     cancel_waits(s);
     msrp_links_close_others(s);
-    net_addr_text(peer, msrp_conn_peer(l->conn));
-    msrp_conn_local(l->conn, local);
-    s->ops->connected(s->arg, peer, local, role);
+    tell_connected(s, l, role);
     msrp_link_hand_on(l);
     s->plan.sending.to_path = slice_of(s->peer_path);
     s->plan.sending.from_path = slice_of(s->own_path);
@@ -261,8 +275,10 @@ void msrp_session_lost(struct msrp_session *s, int error)
 static void on_accept_timeout(void *arg)
 {
     struct msrp_session *s = arg;
-    msrp_session_fail(s, EX_TEMPFAIL,
-                      s->dial_error[0] ? s->dial_error : "no connection of the recipient in time");
+    const char *why = s->dial_error[0]  ? s->dial_error
+                      : s->tls_error[0] ? s->tls_error
+                                        : "no connection of the recipient in time";
+    msrp_session_fail(s, msrp_secure_status(s), why);
 }
 
 static void on_speak_first(void *arg);
@@ -284,7 +300,8 @@ static void on_speak_first(void *arg)
     size_t n = 0;
     for (size_t i = 0; i < MSRP_LINKS; i++) {
         struct link *l = &s->links[i];
-        if (l->state == LINK_SILENT && !l->spoke && msrp_link_expected(l)) {
+        if (l->state == LINK_SILENT && !l->spoke && msrp_conn_is_open(l->conn) &&
+            msrp_link_expected(l)) {
             silent = l;
             n++;
         }
@@ -318,12 +335,13 @@ int msrp_session_answered(struct msrp_session *s, const struct msrp_answer *answ
 {
     if (s->answered || s->done)
         return 0;
-    if (msrp_path_check(slice_of(answer->path)) != 0)
-        return EINVAL;
+    int err = msrp_path_check(slice_of(answer->path)) ? EINVAL : msrp_secure_learn(s, answer);
+    if (err)
+        return err;
     int64_t now = clock_ms();
     s->answered = true;
     s->peer_path = mem_dup(answer->path);
-    int err = msrp_dial_learn(s, answer);
+    err = msrp_dial_learn(s, answer);
     if (err)
         err_step("the answer's path names no address that could be dialled");
     loop_at(s->plan.loop, &s->accept_timer, now + s->plan.accept_timeout_ms, on_accept_timeout, s);

@@ -10,6 +10,7 @@
 #include "base/dns.h"
 #include "base/loop.h"
 #include "base/net.h"
+#include "base/tls.h"
 #include "msrp/send.h"
 
 #define MSRP_LINKS        32                  /* connections at once; a silent one goes first */
@@ -19,6 +20,7 @@ enum msrp_setup { MSRP_PASSIVE, MSRP_ACTPASS, MSRP_ACTIVE };
 
 struct msrp_session_plan {
     struct loop *loop;
+    struct tls_context *tls;   /* with our certificate: msrps; NULL: plain */
     enum msrp_setup setup;     /* what we offer */
     int64_t accept_timeout_ms; /* for the session; for each connection, to name it, too */
     int64_t stall_timeout_ms;
@@ -29,11 +31,18 @@ struct msrp_session_plan {
     struct msrp_sending sending; /* paths are filled in here */
 };
 
+struct msrp_connected {
+    const char *peer, *local; /* addresses */
+    const char *role;         /* "active": we connected; "passive" */
+    const char *tls;          /* "TLSv1.3"; NULL: plain */
+    bool kernel;              /* it is the kernel that encrypts */
+};
+
 struct msrp_session_ops {
     /* Of msrp_session_share: the port is ours too, or why not (share.h). */
     void (*shared)(void *arg, int err);
     /* The session is bound, and the message begins. */
-    void (*connected)(void *arg, const char *peer, const char *local, const char *role);
+    void (*connected)(void *arg, const struct msrp_connected *c);
     /* A whole message of the peer. */
     void (*received)(void *arg, struct slice content_type, struct slice body);
     /* Once: the verdict. The session goes on answering until it is closed or freed, which must not
@@ -64,9 +73,11 @@ struct msrp_answer {     /* texts are the caller's */
     const char *setup;   /* a=setup; NULL: none that says who connects */
     const char *address; /* host:port of c= and m=, dialled too where the path's does not answer */
     bool cema;           /* and dialled first (RFC 6714) */
+    const char *fingerprint; /* of the peer's certificate; NULL: its name and chain count */
 };
 
-/* The answer came. EINVAL: its path is no path. Harmless when called again. */
+/* The answer came. EINVAL: its path is no path; EPROTO: it is msrps: where we are not, or the other
+ * way round. Harmless when called again. */
 int msrp_session_answered(struct msrp_session *s, const struct msrp_answer *answer);
 
 /* No new chunks, "#" for the one under way; answers are waited for until none is due, but not for

@@ -41,6 +41,11 @@ struct msrp_session {
 
     struct loop_fd listener;
     struct loop_timer listen_timer;
+    char *hop;                /* the host of the answer's first hop, with TLS */
+    char *fingerprint;        /* of the answer, or NULL */
+    struct tls_peer expected; /* made of these */
+    int tls_status;           /* of the last connection that failed in TLS; 0: none did */
+    char tls_error[TLS_WHY_SIZE + NET_TEXT_SIZE + 16];
     struct msrp_share *share; /* instead of a listener of our own, or NULL */
     struct link links[MSRP_LINKS];
     struct link *bound;
@@ -96,10 +101,21 @@ void msrp_link_hand_on(struct link *l);        /* what came before it was bound 
 bool msrp_link_expected(const struct link *l); /* does it come from a host that the answer named? */
 extern const struct msrp_conn_ops msrp_link_ops;
 
+/* secure.c */
+int msrp_secure_learn(struct msrp_session *s,
+                      const struct msrp_answer *answer); /* EINVAL, EPROTO */
+void msrp_secure_free(struct msrp_session *s);
+/* Has the link's peer the certificate that the answer speaks of? Else tls_error says what is wrong.
+ */
+bool msrp_secure_is_peer(struct msrp_session *s, struct link *l);
+/* A connection was lost. True: that ends the session, by tls_status and tls_error. */
+bool msrp_secure_lost(struct msrp_session *s, struct link *l, int error, const char *why);
+int msrp_secure_status(const struct msrp_session *s); /* where nobody comes: 75, or what TLS said */
+
 /* dial.c: connections that we open. */
 int msrp_dial_learn(struct msrp_session *s, const struct msrp_answer *answer);
 void msrp_dial_later(struct msrp_session *s, int64_t ms);
 void msrp_dial_next(void *session);
-void msrp_dial_failed(struct msrp_session *s, const struct net_addr *to, int error);
+void msrp_dial_failed(struct msrp_session *s, const struct net_addr *to, const char *why);
 
 #endif

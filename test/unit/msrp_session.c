@@ -265,10 +265,10 @@ static void look_for_end(void)
         loop_stop(w.loop);
 }
 
-static void connected(void *arg, const char *peer, const char *local, const char *role)
+static void connected(void *arg, const struct msrp_connected *c)
 {
-    (void)arg, (void)peer, (void)local;
-    (void)snprintf(w.role, sizeof(w.role), "%s", role);
+    (void)arg;
+    (void)snprintf(w.role, sizeof(w.role), "%s", c->role);
 }
 
 static void received(void *arg, struct slice content_type, struct slice body)

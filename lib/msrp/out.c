@@ -1,0 +1,123 @@
+#include "msrp/out.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RECORD ((size_t)16 * 1024) /* the most that TLS puts into one */
+#define PACKED (8 * RECORD)
+
+static bool packs(const struct msrp_out *o)
+{
+    return o->sock.tls && !tls_kernel_sends(o->sock.tls);
+}
+
+int msrp_out_flush(struct msrp_out *o)
+{
+    while (o->gone < o->n) {
+        ssize_t n = tls_write(o->sock.tls, o->packed + o->gone, o->n - o->gone);
+        if (n < 0)
+            return errno;
+        o->gone += (size_t)n;
+    }
+    o->gone = o->n = 0;
+    return 0;
+}
+
+/* Room in the pack, where a full one is sent first. NULL and errno: the socket is full, or broken.
+ */
+static char *room(struct msrp_out *o, size_t *n)
+{
+    int err = o->n == PACKED ? msrp_out_flush(o) : 0;
+    if (err) {
+        errno = err;
+        return NULL;
+    }
+    if (!o->packed)
+        o->packed = mem_new(PACKED);
+    if (*n > PACKED - o->n)
+        *n = PACKED - o->n;
+    return o->packed + o->n;
+}
+
+ssize_t msrp_out_text(struct msrp_out *o, const char *p, size_t n, bool more)
+{
+    if (!packs(o))
+        return send(o->sock.fd, p, n, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    char *to = room(o, &n);
+    if (!to)
+        return -1;
+    memcpy(to, p, n);
+    o->n += n;
+    return (ssize_t)n;
+}
+
+ssize_t msrp_out_file(struct msrp_out *o, int file, uint64_t offset, size_t n)
+{
+    off_t at = (off_t)offset;
+    if (!packs(o))
+        return sendfile(o->sock.fd, file, &at, n);
+    char *to = room(o, &n);
+    if (!to)
+        return -1;
+    ssize_t got = pread(file, to, n, at);
+    if (got > 0)
+        o->n += (size_t)got;
+    return got;
+}
+
+bool msrp_out_is_sockets(int error)
+{
+    return error == EAGAIN || error == EINTR || error == EPIPE || error == ECONNRESET ||
+           error == ETIMEDOUT || error == ENOTCONN || error == EHOSTUNREACH ||
+           error == ENETUNREACH || error == ECONNABORTED || error == ENETDOWN ||
+           error == EKEYREJECTED || error == EPROTO;
+}
+
+/* TLS adds a little to each record: what waits in the socket is never less than that of ours. */
+uint64_t msrp_out_waiting(const struct msrp_out *o)
+{
+    int waiting = 0;
+    if (o->sock.fd < 0 || ioctl(o->sock.fd, SIOCOUTQ, &waiting) != 0 || waiting < 0)
+        waiting = 0;
+    return (uint64_t)waiting + (o->n - o->gone);
+}
+
+bool msrp_out_is_empty(const struct msrp_out *o)
+{
+    return o->gone == o->n;
+}
+
+/* A peer without TCP_NODELAY holds its next answer back until we acknowledged the one before, and
+ * while the window is full we have nothing to send along with that. Not sticky, so after each
+ * read. */
+void msrp_out_acknowledge(const struct msrp_out *o)
+{
+    int on = 1;
+    if (setsockopt(o->sock.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on)) != 0)
+        return; /* only for speed */
+}
+
+void msrp_out_end(struct msrp_out *o)
+{
+    if (o->sock.tls)
+        tls_shutdown(o->sock.tls);
+    (void)shutdown(o->sock.fd, SHUT_WR);
+}
+
+void msrp_out_close(struct msrp_out *o)
+{
+    sock_close(&o->sock);
+    free(o->packed);
+    o->packed = NULL;
+    o->n = o->gone = 0;
+}

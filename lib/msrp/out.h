@@ -1,0 +1,31 @@
+/* The way out of a connection: octets from memory and from the message's file, to the socket.
+ * Plain, or where the kernel encrypts (kTLS), they go straight there, the file's by sendfile; else
+ * TLS gets them packed into whole records, and who added them has to flush. */
+#ifndef MSRP_OUT_H
+#define MSRP_OUT_H
+
+#include "base/sock.h"
+
+#include <stddef.h>
+
+struct msrp_out {
+    struct sock sock;
+    char *packed; /* for TLS; NULL: never needed */
+    size_t n, gone;
+};
+
+/* Both as send(2): how many octets were taken, or -1 and errno. `more` follows at once. 0 from the
+ * file is its end; errors of the file itself are told from the socket's by msrp_out_is_sockets. */
+ssize_t msrp_out_text(struct msrp_out *o, const char *p, size_t n, bool more);
+ssize_t msrp_out_file(struct msrp_out *o, int file, uint64_t offset, size_t n);
+bool msrp_out_is_sockets(int error);
+
+int msrp_out_flush(struct msrp_out *o);              /* 0, EAGAIN or an error */
+uint64_t msrp_out_waiting(const struct msrp_out *o); /* taken, but not by the peer's TCP yet */
+bool msrp_out_is_empty(const struct msrp_out *o);    /* nothing is to be flushed */
+/* At once, what was read last. */
+void msrp_out_acknowledge(const struct msrp_out *o);
+void msrp_out_end(struct msrp_out *o);   /* our direction */
+void msrp_out_close(struct msrp_out *o); /* the socket, and frees */
+
+#endif
