@@ -287,7 +287,7 @@ bad() { # CERTIFICATE TEXT: the answer has no fingerprint, so name and chain cou
   ! grep sink.invite sink.log
   rm s
   run -64 cpm-msrp-serve -s s --alone --msrp-share --msrp-listen 127.0.0.1:2855 m.cpim
-  run -64 cpm-msrp-serve -s s --alone --msrp-tls-key "$CERTS/good.key" m.cpim
+  deliver 64 --msrp-tls-key "$CERTS/good.key"
 }
 
 @test "a message that changes under way ends the session, over TLS too" {
