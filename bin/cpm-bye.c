@@ -1,6 +1,7 @@
 /* cpm-bye: decides the end of a delivery. It waits for the transfer's fate, asks for the BYE, and
  * gives the verdict on the whole pipeline as its exit status. Where cpm-invite is dead it ends the
  * session itself. */
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/opt.h"
 #include "bin/options.h"
@@ -11,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LAST_WORD_MS 500
+
 struct bye {
     struct loop *loop;
     struct sip_config sip;
@@ -20,6 +23,7 @@ struct bye {
     struct stage *s;
     struct sip_takeover *takeover;
     struct loop_timer next;
+    int64_t waited; /* for the last word of cpm-msrp-serve, since then; 0: not yet */
     bool requested;
     bool taken_over; /* also when there was nothing to do */
     int signal;
@@ -49,6 +53,10 @@ static int verdict(const struct bye *b, const struct journal *j, const char **wh
     *why = "signal";
     if (b->signal)
         return 128 + b->signal;
+    const char *order = journal_get(j, "bye.request.why");
+    *why = "timeout";
+    if (!b->requested && order && strcmp(order, *why) == 0)
+        return EX_TEMPFAIL;
     const char *invite_why = journal_get(j, "invite.failed.why");
     bool cancelled = invite_why && strcmp(invite_why, "cancelled") == 0;
     if (journal_has(j, "invite.failed") && !(cancelled && journal_has(j, "msrp.failed"))) {
@@ -71,6 +79,7 @@ static void conclude(struct bye *b)
     struct slice text;
     const char *why;
     int status = verdict(b, j, &why);
+    loop_cancel(b->loop, &b->next);
     int err = journal_outcome(j, status, why, &text);
     if (err && err != EEXIST)
         err_line(journal_path(j), strerror(err), "the outcome is not in the journal");
@@ -80,7 +89,7 @@ static void conclude(struct bye *b)
 static void request(struct bye *b)
 {
     struct line_out o;
-    if (b->requested)
+    if (b->requested || journal_has(stage_journal(b->s), "bye.request"))
         return;
     b->requested = true;
     line_begin(&o, "bye.request", stage_sid(b->s));
@@ -120,6 +129,27 @@ static void take_over(struct bye *b)
     }
 }
 
+static void look(struct stage *s, void *arg);
+
+static void on_next(void *arg)
+{
+    struct bye *b = arg;
+    look(b->s, b);
+}
+
+/* cpm-msrp-serve says in a moment that it has nothing to send any more: the outcome stands behind
+ * that, unless it is not there or cannot speak. */
+static bool last_word_said(struct bye *b)
+{
+    if (stage_partner(b->s, ROLE_SERVE) != PARTNER_HERE)
+        return true;
+    if (b->waited == 0) {
+        b->waited = clock_ms();
+        loop_at(b->loop, &b->next, b->waited + LAST_WORD_MS, on_next, b);
+    }
+    return clock_ms() - b->waited >= LAST_WORD_MS;
+}
+
 static void look(struct stage *s, void *arg)
 {
     struct bye *b = arg;
@@ -134,7 +164,7 @@ static void look(struct stage *s, void *arg)
     enum stage_partner invite = stage_partner(s, ROLE_INVITE);
     if (session_over(j)) {
         /* The peer's BYE may overtake its last response, which cpm-msrp-serve still reads. */
-        if (media || journal_has(j, "invite.failed") || b->signal)
+        if (media || b->signal || (journal_has(j, "invite.failed") && last_word_said(b)))
             conclude(b);
     } else if (invite != PARTNER_LOST) {
         if (media || b->signal)

@@ -167,13 +167,13 @@ static void look_before(struct program *p)
 
 /* --- During the call. */
 
-/* Whoever is left waits for us: a signal came to one of us, or one was killed. */
+/* Whoever is left waits for us: a signal came to one of us, the time is up, or one was killed. */
 static bool in_haste(struct program *p)
 {
     struct journal *j = stage_journal(p->s);
     const char *why = journal_get(j, "bye.request.why");
     bool failed = journal_has(j, "msrp.failed");
-    return (why && strcmp(why, "signal") == 0) ||
+    return (why && (strcmp(why, "signal") == 0 || strcmp(why, "timeout") == 0)) ||
            journal_number(j, "msrp.failed.status", 0) >= SIGNALLED ||
            (!failed && stage_partner(p->s, ROLE_SERVE) == PARTNER_LOST) ||
            stage_partner(p->s, ROLE_BYE) == PARTNER_LOST;

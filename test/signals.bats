@@ -117,3 +117,15 @@ within_bounds() { # SECONDS when it began
   assert_status "$status" 75
   within_bounds "$from"
 }
+
+@test "--timeout ends a delivery in order, and the journal says the same as the status" {
+  start_sink --behave read-rate=50000
+  make_message 20000000
+  run --separate-stderr timeout $GUARD cpm-deliver -s s --timeout 1 --from "$ALICE" --to "$BOB" m.cpim
+  assert_status "$status" 75
+  [[ $stderr == *"--timeout"* ]]
+  [ "$(cpm-session get s outcome.status)" = 75 ]
+  [ "$(cpm-session get s outcome.why)" = timeout ]
+  stop_sink
+  sink_saw sink.bye
+}

@@ -228,3 +228,35 @@ f"
   [[ $output == *"proxy=sip:a;lr  # from: two.conf:1"* ]]
   [[ $output == *"proxy=sip:b;lr  # from: two.conf:3"* ]]
 }
+
+@test "--dry-run with content: what lies there stays, and the message is closed to others" {
+  start_sink
+  head -c 5000 /dev/urandom >s.cpim
+  cp s.cpim photo
+  cpm-deliver --dry-run -s s --from "$ALICE" --to "$BOB" --type image/jpeg s.cpim >line
+  timeout "$GUARD" dash ./line >out
+  cmp s.cpim photo
+  stop_sink
+  tail -c 5000 store/* | cmp - photo
+  [ "$(stat -c %a s.????????.cpim)" = 600 ]
+}
+
+@test "a closed stdout loses no product in silence" {
+  echo hello >content
+  run --separate-stderr sh -c 'cpm-compose --from "$1" --to sip:bob@example.com content >&-' sh "$ALICE"
+  assert_status "$status" 74
+  start_sink
+  make_message 1000
+  run --separate-stderr timeout $GUARD sh -c 'cpm-deliver -s s --from "$1" --to "$2" m.cpim >&-' sh "$ALICE" "$BOB"
+  assert_status "$status" 0
+  [ -z "$stderr" ]
+}
+
+@test "the outcome is the last word of an attempt" {
+  start_sink --behave invite=486
+  make_message 1000
+  run timeout $GUARD cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim
+  assert_status "$status" 75
+  [[ $(tail -n 1 s) == *' outcome '* ]]
+  grep -q ' msrp.failed ' s
+}

@@ -4,6 +4,7 @@
 #include "base/argv.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/rand.h"
 #include "base/spawn.h"
 #include "bin/options.h"
 
@@ -127,19 +128,27 @@ static void print_command(const struct argv *c)
     }
 }
 
+/* A name that nobody has: the shell would empty what stands there. */
+static char *composed_name(const struct plan *p)
+{
+    char token[9];
+    rand_token(token, sizeof token - 1);
+    return mem_format("%s.%s.cpim", p->session ? p->session : p->own_session, token);
+}
+
 int plan_print(struct plan *p)
 {
-    char *message = p->content ? mem_format("%s.cpim", p->session ? p->session : p->own_session)
-                               : mem_dup(p->message);
+    char *message = p->content ? composed_name(p) : mem_dup(p->message);
     int status = EX_OK;
     if (!plan_make(p, message, p->attempt)) {
         status = EX_CONFIG;
     } else {
         if (p->content) {
+            (void)fputs("(umask 077 && ", stdout);
             print_command(&p->compose);
             (void)fputs(" > ", stdout);
             print_word(message);
-            (void)fputs(" &&\n", stdout);
+            (void)fputs(") &&\n", stdout);
         }
         for (int i = 0; i < STAGES; i++) {
             print_command(&p->stage[i]);

@@ -20,7 +20,8 @@
 
 #define CLAIM_RETRY_MS 50
 #define CLAIM_WAIT_MS  5000
-#define MESSAGE_FD     3 /* of a composed message, in cpm-msrp-serve */
+#define DEAF_MS        6000 /* a stage has 5 s to end */
+#define MESSAGE_FD     3    /* of a composed message, in cpm-msrp-serve */
 
 struct run;
 
@@ -216,11 +217,22 @@ static int end_attempt(struct run *r)
 
 /* --- The attempt. */
 
+static void on_deaf(void *arg)
+{
+    send_all(arg, SIGTERM);
+}
+
+/* The stages see the order in the file, and end in order; a signal only for one that does not. */
 static void on_timeout(void *arg)
 {
     struct run *r = arg;
+    struct line_out o;
     r->timed_out = true;
-    send_all(r, SIGTERM);
+    line_begin(&o, "bye.request", journal_sid(r->journal));
+    line_text(&o, "why", "timeout");
+    if (journal_append(r->journal, &o, false, NULL) != 0)
+        send_all(r, SIGTERM);
+    loop_at(r->loop, &r->timer, clock_ms() + DEAF_MS, on_deaf, r);
 }
 
 /* A terminal has sent it to the stages too, and a second one would end them at once. */

@@ -11,16 +11,15 @@
 int err_verbosity = ERR_NORMAL;
 static char program[64] = "cpm";
 
-/* A descriptor 0, 1 or 2 that is closed would be taken by the first file that we open. */
+/* A descriptor 0, 1 or 2 that is closed would be taken by the first file that we open. What stands
+ * in for stdout takes nothing, so that a program whose product it is fails instead of losing it. */
 static void keep_standard_descriptors(void)
 {
-    int fd;
-    do {
-        fd = open("/dev/null", O_RDWR);
-        if (fd < 0)
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) != fd)
             _exit(EX_OSERR);
-    } while (fd <= STDERR_FILENO);
-    (void)close(fd);
+    }
 }
 
 /* Not argv[0], which the caller may choose at will: the name stands in every line of the journal.

@@ -334,7 +334,7 @@ static void cannot_listen(struct msrp_serve *s, int err)
     else if (err == EADDRINUSE)
         refuse(s, EX_OSERR, what, "the port is in use", "choose another --msrp-listen, or a range");
     else if (err == EADDRNOTAVAIL || err == ENOENT)
-        refuse(s, EX_USAGE, what, "no address of this host", "choose another --msrp-listen");
+        refuse(s, EX_CONFIG, what, "no address of this host", "choose another --msrp-listen");
     else if (err == EACCES || err == EPERM)
         refuse(s, EX_NOPERM, what, strerror(err), "choose another port");
     else if (err == EINVAL)

@@ -66,11 +66,12 @@ static void reader_gone(struct out *o)
         drop_first(o);
 }
 
-/* A reader may go away when it has seen enough; anything else, a full disk under `> log` say, is
- * told: but the session file has it all, so the delivery goes on. */
+/* A reader may go away when it has seen enough, or may never have been wanted (>&-); anything else,
+ * a full disk under `> log` say, is told: but the session file has it all, so the delivery goes on.
+ */
 static void give_up(struct out *o, int err)
 {
-    if (err != EPIPE && err != ECONNRESET)
+    if (err != EPIPE && err != ECONNRESET && err != EBADF)
         err_warn("stdout: %s: lines were dropped (the session file has them)", strerror(err));
     reader_gone(o);
 }
