@@ -301,8 +301,8 @@ def flood(pid_file, most, text=""):
 def never(seconds, slowly=""):
     """Stays silent, or gets nowhere slowly: it is closed in that time, and nothing came."""
     call = Call()
-    conn = Conn(call, THEM)
     begin = time.monotonic()
+    conn = Conn(call, THEM)
     while slowly and conn.quiet(0.05):
         conn.sock.sendall(slowly[:1].encode())
         slowly = slowly[1:] or "x"
