@@ -104,8 +104,8 @@ serve_tells_its_pid() {
   serve_tells_its_pid
   arrives flood serve.pid 64 'MSRP abcd SEND'
   rm s
-  pick_port
-  arrives flood serve.pid 128 'MSRP abcd SEND' -- --msrp-share --msrp-listen "127.0.0.1:$PORT"
+  pick_host
+  arrives flood serve.pid 128 'MSRP abcd SEND' -- --msrp-share --msrp-listen "$HOST:2855"
 }
 
 # closed_in_time ARGUMENT...
@@ -122,8 +122,8 @@ closed_in_time() {
 @test "one that gets there slowly too, on a port of its own and on a shared one" {
   closed_in_time 'MSRP abcd SEND'
   rm s
-  pick_port
-  export CPM_MSRP_SHARE=yes CPM_MSRP_LISTEN=127.0.0.1:$PORT
+  pick_host
+  export CPM_MSRP_SHARE=yes CPM_MSRP_LISTEN=$HOST:2855
   closed_in_time 'MSRP abcd SEND'
 }
 
@@ -149,7 +149,7 @@ closed_in_time() {
 }
 
 @test "where the path leads nowhere, c= and m= are dialled" { arrives moved dead; }
-@test "with a=msrp-cema they are dialled first" { arrives moved; }
+@test "with a=msrp-cema they are dialled first" { arrives moved -- --cema; }
 @test "a relay in the answer's path connects to us" { arrives relay active; }
 @test "a relay in the answer's path is dialled" { arrives relay passive; }
 

@@ -16,9 +16,10 @@ teardown() {
 }
 
 # Deliveries tell the pid of their cpm-msrp-serve in NAME.pid.
-share() { # [HOST]
-  pick_port
-  export CPM_MSRP_LISTEN=${1:-127.0.0.1}:$PORT CPM_MSRP_SHARE=yes
+share() { # [LISTEN]
+  pick_host
+  PORT=2855
+  export CPM_MSRP_LISTEN=${1:-$HOST:$PORT} CPM_MSRP_SHARE=yes
   printf '#!/bin/sh\necho $$ >"$SERVE_PID"\nexec cpm-msrp-serve "$@"\n' >serve
   chmod +x serve
   export CPM_EXEC_MSRP_SERVE=$PWD/serve
@@ -150,11 +151,19 @@ ports() { # how many different ones the deliveries named
   recipient_ended
 }
 
+# until_busy PID: it listens.
+until_busy() {
+  until [ -n "$(ss -Hlnt "src = $HOST:$PORT")" ]; do
+    kill -0 "$1"
+    pause 20
+  done
+}
+
 @test "the port is somebody else's: 71, and the run folder is named" {
   share
-  socat TCP-LISTEN:"$PORT",bind=127.0.0.1,fork /dev/null 3>&- &
+  socat TCP-LISTEN:"$PORT","bind=$HOST,fork" /dev/null 3>&- &
   PEER_PIDS+=("$!")
-  listens "$!" tcp "$PORT"
+  until_busy "$!"
   BOB=sip:bob@127.0.0.1:9
   make_message 100
   begin one
@@ -181,14 +190,32 @@ ports() { # how many different ones the deliveries named
 }
 
 @test "IPv6, and any address" {
-  share '[::1]'
+  pick_port
+  share "[::1]:$PORT"
   SINK_SIP='udp:[::1]:0' start_sink
   make_message 1000
   begin six
   is six 0
   stop_sink
-  share ''
+  pick_port
+  share ":$PORT"
   start_sink
   begin any --msrp-advertise 127.0.0.1
   is any 0
+}
+
+@test "a port for each delivery from a range, while there are any" {
+  share
+  unset CPM_MSRP_SHARE
+  export CPM_MSRP_LISTEN=$HOST:4001-4002
+  start_sink --behave ring-ms=60000
+  make_message 100
+  begin a
+  until_listening a
+  begin b
+  until_listening b
+  [ "$(ports)" -eq 2 ]
+  begin c
+  is c 71
+  grep -q 'the port is in use' c.err
 }

@@ -16,6 +16,11 @@ pick_port() {
   return 1
 }
 
+# An address of the loopback that nobody else is likely to use now: HOST. Every port on it is free.
+pick_host() {
+  HOST=127.$((1 + RANDOM % 250)).$((RANDOM % 250)).$((1 + RANDOM % 250))
+}
+
 # pause MS: until nothing happened; for looking again at what has no event.
 pause() {
   read -rt "0.$(printf %03d "$1")" <> <(:) || :

@@ -350,6 +350,7 @@ def nowhere():
 def moved(*more):
     """Passive, where c= and m= point; the path leads to somebody else, or nowhere with dead."""
     call = Call()
+    check((b"a=msrp-cema\r\n" in call.invite) == ("dead" not in more), "the offer's a=msrp-cema")
     server, at = listen()
     decoy, path_at = listen()
     path = "msrp://%s/them;tcp" % path_at

@@ -2,6 +2,7 @@
 #include "msrp/msrp.h"
 #include "test/unit/tap.h"
 
+#include <glob.h>
 #include <stdlib.h>
 
 #define PATHS    "To-Path: msrp://127.0.0.1:1/us;tcp\r\nFrom-Path: msrp://127.0.0.1:2/them;tcp\r\n"
@@ -226,8 +227,34 @@ static void test_head(void)
     msrp_parser_free(p);
 }
 
+/* Every exchange of the fuzzers' corpus, cut in two at every octet. */
+static void test_corpus(void)
+{
+    static char text[64 * 1024];
+    glob_t found;
+    tap_ok(glob("test/fuzz/corpus/msrp_parse/*", 0, NULL, &found) == 0, "there is a corpus");
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        FILE *f = fopen(found.gl_pathv[i], "rb");
+        size_t n = f ? fread(text, 1, sizeof(text), f) : 0;
+        if (f)
+            (void)fclose(f);
+        struct slice in = {text + 1, n ? n - 1 : 0}; /* the first octet is for the fuzzers */
+        char *whole = run(in, in.n, 1);
+        size_t wrong = 0;
+        for (size_t cut = 0; cut < in.n; cut++) {
+            char *split = run(in, cut, in.n);
+            wrong += strcmp(split, whole) != 0;
+            free(split);
+        }
+        tap_ok(n > 1 && wrong == 0, "%s: the same at all %zu splits", found.gl_pathv[i], in.n);
+        free(whole);
+    }
+    globfree(&found);
+}
+
 int main(void)
 {
+    test_corpus();
     test_bodies();
     test_streams();
     test_faults();
