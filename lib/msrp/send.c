@@ -52,6 +52,7 @@ struct msrp_sender {
     struct msrp_ranges reported;
     bool stopping;
     int64_t quiet_ms; /* since when only REPORTs or errors can come; 0: not yet */
+    bool overtaxed;   /* the recipient hung up, or fell silent */
     bool over;
     struct msrp_outcome outcome;
 };
@@ -74,14 +75,20 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 static uint64_t growing_chunk(const struct msrp_sender *s)
 {
     if (s->w.chunk)
         return s->w.chunk;
     if (!answers_due(s))
-        return MSRP_CHUNK_UNANSWERED;
-    uint64_t part = s->window / WINDOW_PARTS;
-    return part < MSRP_CHUNK_START ? MSRP_CHUNK_START : least(part, MSRP_CHUNK_MAX);
+        return MSRP_CHUNK_GENTLE;
+    if (s->window <= MSRP_CHUNK_GENTLE)
+        return s->window;
+    return least(most(s->window / WINDOW_PARTS, MSRP_CHUNK_GENTLE), MSRP_CHUNK_MAX);
 }
 
 struct msrp_sender *msrp_sender_new(const struct msrp_sending *what)
@@ -93,9 +100,9 @@ struct msrp_sender *msrp_sender_new(const struct msrp_sending *what)
     s->message_id = copy_of(&s->w.message_id);
     s->w.content_type = s->content_type = mem_dup(what->content_type);
     (what->token ? what->token : rand_token)(s->prefix, ID_RANDOM);
-    if (s->w.window_max == 0)
-        s->w.window_max = MSRP_WINDOW_MAX;
-    s->window = s->w.chunk > MSRP_CHUNK_START ? s->w.chunk : MSRP_CHUNK_START;
+    if (s->w.window_max == 0 || s->w.chunk) /* a fixed size is for who knows better */
+        s->w.window_max = most(s->w.chunk, MSRP_WINDOW_MAX);
+    s->window = least(most(s->w.chunk, MSRP_CHUNK_START), s->w.window_max);
     s->chunk_size = growing_chunk(s);
     s->outcome.report = "none";
     return s;
@@ -436,10 +443,23 @@ void msrp_sender_time(struct msrp_sender *s, int64_t now)
 {
     if (s->over || now < msrp_sender_due(s))
         return;
-    if (s->quiet_ms)
+    if (s->quiet_ms) {
         end_without_report(s);
-    else
-        end(s, EX_TEMPFAIL, "the recipient did not answer a chunk in 30 seconds");
+        return;
+    }
+    s->overtaxed = true;
+    end(s, EX_TEMPFAIL, "the recipient did not answer a chunk in 30 seconds");
+}
+
+void msrp_sender_hung_up(struct msrp_sender *s)
+{
+    s->overtaxed = true;
+}
+
+uint64_t msrp_sender_lesson(const struct msrp_sender *s)
+{
+    bool lesson = s->overtaxed && s->n > 0 && answers_due(s) && !s->w.chunk && !s->stopping;
+    return lesson ? most(s->window / 4, MSRP_WINDOW_MIN) : 0;
 }
 
 struct msrp_progress msrp_sender_progress(const struct msrp_sender *s)

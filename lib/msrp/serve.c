@@ -109,7 +109,7 @@ static void write_lesson(struct msrp_serve *s)
 {
     struct line_out o;
     uint64_t window = msrp_session_lesson(s->session);
-    if (window == 0 || s->plan.session.sending.chunk)
+    if (window == 0)
         return;
     line_begin(&o, "learnt", s->ops->sid(s->arg));
     line_number(&o, "window", (int64_t)window);

@@ -257,12 +257,11 @@ void msrp_session_bind(struct msrp_session *s, struct link *l, const char *role)
 void msrp_session_lost(struct msrp_session *s, int error)
 {
     static const char why[] = "the connection was lost before everything was confirmed";
-    struct msrp_progress p = msrp_sender_progress(s->sender);
     s->bound = NULL;
     if (s->done)
         return;
-    if (p.confirmed < p.gone && !s->stopping)
-        s->lesson = p.window / 4 > MSRP_CHUNK_START ? p.window / 4 : MSRP_CHUNK_START;
+    if (!error || error == ECONNRESET || error == EPIPE || error == EPROTO)
+        msrp_sender_hung_up(s->sender);
     if (error && s->plan.sending.failure_report != MSRP_FAILURE_YES)
         msrp_sender_fail(s->sender, EX_TEMPFAIL, why);
     else
@@ -412,5 +411,5 @@ struct msrp_progress msrp_session_progress(const struct msrp_session *s)
 
 uint64_t msrp_session_lesson(const struct msrp_session *s)
 {
-    return s->lesson;
+    return s->sender ? msrp_sender_lesson(s->sender) : 0;
 }

@@ -72,7 +72,6 @@ struct msrp_session {
     struct msrp_sender *sender;
     uint64_t taken;      /* stream position, when last looked at */
     int64_t taken_since; /* when it last moved, or nothing was on its way */
-    uint64_t lesson;
     bool stopping;
     int stop_status;
     const char *stop_why;

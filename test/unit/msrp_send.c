@@ -201,21 +201,45 @@ static void test_heads(void)
     tap_ok(strstr(w.heads[2], "\r\nByte-Range: 4001-5000/5000\r\n") != NULL, "and their ranges");
 }
 
+static size_t until_full(void)
+{
+    while (step(SIZE_MAX)) {
+    }
+    return w.n;
+}
+
+/* One chunk at a time until it has the size that every known peer takes. */
 static void test_window(void)
 {
-    struct msrp_sending what = plan(1 << 20);
+    struct msrp_sending what = plan(sizeof(message));
     begin(&what);
-    while (step(SIZE_MAX)) {
+    size_t gentle = 0;
+    uint64_t gone = 0;
+    while (until_full() == 1) {
+        answer_first(200);
+        gentle++;
+        gone = msrp_sender_progress(w.s).gone;
     }
-    tap_ok(w.chunks == 1 && w.longest == MSRP_CHUNK_START, "the first chunk is alone");
-    answer_first(200);
-    while (step(SIZE_MAX)) {
-    }
-    tap_is_int((int64_t)w.chunks, 3, "then two");
+    tap_ok(gentle == 4 && gone == 130 * 1024 && w.longest == MSRP_CHUNK_GENTLE,
+           "%zu chunks of at most %zu octets alone, then several", gentle, w.longest);
+    uint64_t window = msrp_sender_progress(w.s).window;
+    while (w.n)
+        answer_first(200);
+    uint64_t grown = msrp_sender_progress(w.s).window;
+    tap_ok(grown > window && grown <= 2 * window, "answers let the window grow");
+    run_to_end();
+    tap_ok(w.longest > MSRP_CHUNK_GENTLE && w.longest <= MSRP_CHUNK_MAX, "and then the chunks");
+
     what.window_max = 4096;
     begin(&what);
-    run_to_end();
-    tap_ok(w.longest == MSRP_CHUNK_START && status() == 0, "a lesson learnt keeps it small");
+    tap_ok(until_full() == 1 && w.longest == 4096, "a lesson learnt begins smaller");
+    answer_first(200);
+    tap_ok(until_full() == 1 && w.longest == 4096, "and stays so");
+    what.chunk = 8192;
+    begin(&what);
+    (void)until_full();
+    answer_first(200);
+    tap_ok(until_full() == 2 && w.longest == 8192, "but a fixed size is what was asked for");
     what = plan(100000);
     what.chunk = 1000;
     what.stop_and_wait = true;
@@ -259,6 +283,7 @@ static void test_ids(void)
 static void test_answers(void)
 {
     struct msrp_sending what = plan(1 << 20);
+    what.chunk = 10000;
     begin(&what);
     while (step(SIZE_MAX)) {
     }
@@ -365,6 +390,37 @@ static void test_timer(void)
     tap_is_int(status(), 75, "no answer: 75");
 }
 
+/* What the next attempt should know of a recipient that hung up or fell silent. */
+static void test_lesson(void)
+{
+    struct msrp_sending what = plan(sizeof(message));
+    begin(&what);
+    while (until_full() == 1)
+        answer_first(200);
+    uint64_t window = msrp_sender_progress(w.s).window;
+    tap_ok(msrp_sender_lesson(w.s) == 0, "no lesson while all is well");
+    msrp_sender_hung_up(w.s);
+    tap_ok(msrp_sender_lesson(w.s) == window / 4, "it hung up with octets unanswered");
+    while (w.n)
+        answer_first(200);
+    tap_ok(msrp_sender_lesson(w.s) == 0, "with none: nothing to learn");
+    begin(&what);
+    (void)until_full();
+    msrp_sender_taken(w.s, 2000, w.wire);
+    msrp_sender_time(w.s, msrp_sender_due(w.s));
+    tap_ok(status() == 75 && msrp_sender_lesson(w.s) == MSRP_CHUNK_START / 4, "it fell silent");
+    what.window_max = MSRP_WINDOW_MIN;
+    begin(&what);
+    (void)until_full();
+    msrp_sender_hung_up(w.s);
+    tap_ok(msrp_sender_lesson(w.s) == MSRP_WINDOW_MIN, "there is a least window");
+    what.chunk = 5000;
+    begin(&what);
+    (void)until_full();
+    msrp_sender_hung_up(w.s);
+    tap_ok(msrp_sender_lesson(w.s) == 0, "a fixed size learns nothing");
+}
+
 static void test_reports(void)
 {
     struct msrp_sending what = plan(1000);
@@ -442,6 +498,7 @@ int main(void)
     test_interrupt();
     test_early();
     test_timer();
+    test_lesson();
     test_reports();
     test_unanswered();
     msrp_sender_free(w.s);
