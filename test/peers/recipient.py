@@ -37,6 +37,9 @@ class Call:
         self.at = "%s:%d" % self.sip.getsockname()
         print("uri sip:bob@" + self.at, flush=True)
         self.invite, self.caller = self.wait("INVITE")
+        self.see_offer()
+
+    def see_offer(self):
         self.path = re.search(rb"a=path:([^\r\n]+)", self.invite).group(1).decode()
         self.host, port = re.search(r"//([^:/]+):(\d+)/", self.path).groups()
         self.port = int(port)
@@ -77,6 +80,8 @@ class Call:
 class Conn:
     """One MSRP connection."""
 
+    most = 65536  # octets in one read
+
     def __init__(self, call, own, source=HERE, taken=None):
         self.call, self.own, self.data, self.n = call, own, b"", 0
         self.body, self.done = b"", False
@@ -95,24 +100,32 @@ class Conn:
             self.sock.sendall(text[i:i + 1] if slowly else text)
         return name
 
+    def there(self):
+        """The next whole request or response of what came already: its head and body; or None."""
+        start = re.match(rb"MSRP (\S+) ", self.data)
+        end = start and re.search(rb"-------" + re.escape(start.group(1)) + rb"([$+#])\r\n", self.data)
+        if not end:
+            return None
+        text, self.data = self.data[:end.start()], self.data[end.end():]
+        head, _, body = text.partition(b"\r\n\r\n")
+        self.name, self.flag = start.group(1).decode(), end.group(1).decode()
+        return head.decode(), body[:-2] if body else b""
+
+    def read(self, most=None):
+        """Reads once; so many octets, 0 at the end."""
+        try:
+            got = self.sock.recv(most or self.most)
+        except ConnectionResetError:
+            got = b""
+        self.data += got
+        return len(got)
+
     def next(self):
-        """The next whole request or response: its head and body; None at the end."""
+        """The next whole request or response; None at the end."""
         while True:
-            start = re.match(rb"MSRP (\S+) ", self.data)
-            if start:
-                end = re.search(rb"-------" + re.escape(start.group(1)) + rb"([$+#])\r\n", self.data)
-                if end:
-                    text, self.data = self.data[:end.start()], self.data[end.end():]
-                    head, _, body = text.partition(b"\r\n\r\n")
-                    self.name, self.flag = start.group(1).decode(), end.group(1).decode()
-                    return head.decode(), body[:-2] if body else b""
-            try:
-                got = self.sock.recv(65536)
-            except ConnectionResetError:
-                got = b""
-            if not got:
-                return None
-            self.data += got
+            got = self.there()
+            if got or not self.read():
+                return got
 
     def code(self, name):
         """The code of the response to this request; chunks that come before it are answered."""

@@ -1,0 +1,144 @@
+#!/usr/bin/env bats
+# The transfer against recipients of other people (peers/taker.py): whatever they answer and however
+# they take the message, it arrives, or its end is told as it was.
+bats_require_minimum_version 1.5.0
+load helper
+load peers
+
+teardown() {
+  stop_sink
+  stop_peers
+}
+
+# deliver STATUS [options]: of m.cpim.
+deliver() {
+  local wanted=$1 status=0
+  shift
+  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "$@" m.cpim >out 2>err || status=$?
+  assert_status "$status" "$wanted"
+}
+
+# ends STATUS OCTETS WAY [ARGUMENT...] [-- options]: one delivery, and the recipient is content.
+ends() {
+  local wanted=$1 octets=$2 way=()
+  shift 2
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    way+=("$1")
+    shift
+  done
+  [ $# -eq 0 ] || shift
+  rm -f s taken
+  start_recipient taker.py "${way[@]}"
+  make_message "$octets"
+  deliver "$wanted" "$@"
+  recipient_ended
+  [ "$wanted" -ne 0 ] || cmp taken m.cpim
+}
+
+# is KEY VALUE: in the session file.
+is() {
+  local got
+  got=$(cpm-session get s "$1")
+  [ "$got" = "$2" ] || {
+    echo "$1 is $got, not $2"
+    cat s
+    return 1
+  }
+}
+
+@test "answers that come late" { ends 0 200000 late 0.2; }
+@test "answers in reverse order" { ends 0 200000 reverse -- --chunk-size 2000; }
+@test "every answer twice" { ends 0 500000 twice; }
+@test "REPORTs in the middle of our chunks" { ends 0 500000 reports; }
+@test "one octet a second, for some time" { ends 0 300000 slow 3; }
+
+@test "a recipient that takes nothing any more: 75 after --stall-timeout" {
+  ends 75 12000000 stuck -- --stall-timeout 1 --chunk-size 40M
+}
+
+@test "each code has its verdict" {
+  local code status
+  for code in 400:69 403:69 408:75 413:69 415:69 423:75 481:75 501:76 506:75 499:69 599:75 699:69; do
+    status=${code#*:} code=${code%:*}
+    ends "$status" 60000 code 2 "$code Why not" -- --chunk-size 20000
+    is msrp.failed.code "$code"
+    is msrp.failed.reason 'Why not'
+    is msrp.failed.octets 20000
+  done
+}
+
+@test "413 stops a chunk at once, with #" {
+  ends 69 12000000 stop -- --chunk-size 40M
+  is msrp.failed.code 413
+}
+
+@test "a long chunk is interrupted for an answer" { ends 0 12000000 interrupt -- --chunk-size 40M; }
+
+@test "--success-report: delivered when the REPORTs cover the message" {
+  ends 0 100000 covered -- --success-report
+  is msrp.transferred.report success
+  run ! grep -q msrp.transferred before
+}
+
+@test "missing REPORTs: delivered after --report-timeout, but not with --require-report" {
+  ends 0 100000 unreported -- --success-report --report-timeout 0.3
+  is msrp.transferred.report missing
+  ends 75 100000 unreported -- --success-report --report-timeout 0.3 --require-report
+  ends 69 100000 unreported 413 Stop -- --success-report
+  is msrp.failed.code 413
+}
+
+@test "--failure-report partial and no: all octets written and no error in that time" {
+  local report
+  for report in partial no; do
+    ends 0 1000000 mute -- --failure-report "$report" --report-timeout 0.3
+    is msrp.transferred.report none
+    ends 69 1000000 mute 415 No -- --failure-report "$report" --report-timeout 30
+    is msrp.failed.code 415
+    ends 75 1000000 mute cut -- --failure-report "$report" --report-timeout 30
+  done
+}
+
+# gentler WAY [ARGUMENT...]: the session file remembers what was too much; some attempt gets through.
+gentler() {
+  local tries status
+  start_recipient taker.py "$@"
+  make_message 2000000
+  for ((tries = 1; tries <= 4; tries++)); do
+    status=0
+    timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim >out 2>err || status=$?
+    [ "$status" -ne 0 ] || break
+    assert_status "$status" 75
+  done
+  assert_status "$status" 0
+  recipient_ended
+  cmp taken m.cpim
+  [ "$tries" -gt 1 ]
+  grep -q ' learnt .*window=' s
+}
+
+@test "no SEND of more than 64 kB: the next attempt is gentler" { gentler large 65536; }
+@test "no more than 64 kB unanswered: the next attempt is gentler" { gentler unanswered 65536; }
+@test "no second chunk before the first is answered: the next attempt is gentler" { gentler single; }
+
+@test "130 kB get through to the weakest at the first attempt" {
+  ends 0 130000 single
+  ends 0 130000 unanswered 65536
+  ends 0 130000 large 65536
+}
+
+@test "a connection lost at any octet: 75, and only what was confirmed counts" {
+  local places=(1 100 300 2000 10200 10500 10800 11000 31000 50000) place octets
+  start_recipient taker.py cuts "${places[@]}"
+  make_message 60000
+  for place in "${places[@]}"; do
+    deliver 75 --chunk-size 10240
+    octets=$(cpm-session get s msrp.failed.octets)
+    [ "$octets" -le "$place" ]
+    [ $((octets % 10240)) -eq 0 ]
+    run ! grep -q msrp.transferred s
+  done
+  deliver 0
+  recipient_ended
+  cmp taken m.cpim
+}

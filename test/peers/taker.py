@@ -1,0 +1,311 @@
+#!/usr/bin/env python3
+"""A recipient that takes and answers the message in its own way, for the sender's tests. The SIP side
+and the frames are recipient.py's. Says "uri sip:..." at once, then a line for whatever was not so; its
+exit status is 0 when all was.
+
+usage: taker.py WAY [ARGUMENT...]"""
+import re
+import socket
+import struct
+import sys
+import time
+
+from recipient import Call, Conn, THEM, check
+
+QUIET = 0.05  # nothing came for so long: what was sent at once is there
+
+
+class Taker(Conn):
+    """Notes the chunks and answers when it is told to."""
+
+    def __init__(self, call):
+        super().__init__(call, THEM)
+        self.waiting = []
+        self.flags = ""
+        self.most = 1  # nothing but that answer is read yet
+        check(self.hello() == 200, "the first SEND is answered")
+        self.most = Conn.most
+
+    def take(self, got):
+        head, body = got
+        first = int(re.search(r"Byte-Range: (\d+)-", head).group(1))
+        total = int(re.search(r"Byte-Range: \S+/(\d+)\r\n", head + "\r\n").group(1))
+        self.success = "Success-Report: yes" in head
+        self.body = self.body[:first - 1].ljust(first - 1, b"?") + body
+        self.flags += self.flag
+        self.waiting.append(self.name)
+        self.message_id = re.search(r"Message-ID: (\S+)", head).group(1)
+        self.done = self.flag == "$"
+        check(not self.done or len(self.body) == total, "the last chunk ends at the total")
+        return head
+
+    def more(self):
+        got = self.next()
+        return got and self.take(got)
+
+    def answer(self, code="200 OK", name=None):
+        name = name or self.waiting.pop(0)
+        self.sock.sendall(("MSRP %s %s\r\nTo-Path: %s\r\nFrom-Path: %s\r\n-------%s$\r\n" % (
+            name, code, self.call.path, THEM, name)).encode())
+
+    def report(self, first, last, status="200 OK", message_id=None):
+        self.request("REPORT", headers="Message-ID: %s\r\nByte-Range: %d-%d/*\r\nStatus: 000 %s\r\n" % (
+            message_id or self.message_id, first, last, status))
+
+    def take_there(self):
+        got = self.there()
+        while got:
+            self.take(got)
+            got = self.there()
+
+    def part(self):
+        """Reads once, and takes what is whole; False at the end of the connection or message."""
+        more = self.read()
+        self.take_there()
+        return more and not self.done
+
+    def until_quiet(self):
+        while not self.done and not self.quiet(QUIET) and self.part():
+            pass
+
+    def answer_all(self):
+        while self.waiting:
+            self.answer()
+
+    def cut(self):
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+
+def keep(conn):
+    with open("taken", "wb") as f:
+        f.write(conn.body)
+
+
+def session(way, *args):
+    call = Call()
+    call.answer(THEM)
+    conn = Taker(call)
+    way(conn, *args)
+    keep(conn)
+    call.bye()
+
+
+# --- Ways of answering.
+
+def late(conn, seconds):
+    while not conn.done:
+        check(conn.more(), "the connection stays")
+        time.sleep(float(seconds))
+        conn.answer()
+
+
+def reverse(conn):
+    while not conn.done:
+        conn.until_quiet()
+        conn.several = max(getattr(conn, "several", 0), len(conn.waiting))
+        while conn.waiting:
+            conn.answer(name=conn.waiting.pop())
+    check(conn.several > 2, "several at once")
+
+
+def twice(conn):
+    while not conn.done:
+        check(conn.more(), "the connection stays")
+        name = conn.waiting.pop(0)
+        conn.answer(name=name)
+        conn.answer(name=name)
+
+
+def reports(conn):
+    """REPORTs while a chunk is coming in: of what is there, of another message, and one again."""
+    check(conn.more(), "a first chunk")
+    conn.answer()
+    n = 0
+    while not conn.done:
+        n += 1
+        conn.report(1, len(conn.body))
+        conn.report(1, 10, "413 Stop", "another")
+        conn.until_quiet() if n % 3 == 0 else conn.part()
+        conn.answer_all()
+
+
+def slow(conn, seconds):
+    """One octet a second, for some time."""
+    for _ in range(int(seconds)):
+        conn.read(1)
+        time.sleep(1)
+    while not conn.done:
+        check(conn.more(), "the connection stays")
+        conn.answer()
+
+
+def stuck(_):
+    """Reads nothing."""
+
+
+def code(conn, at, *words):
+    """Answers the chunk with that number so, the others well; then reads to the end."""
+    for _ in range(int(at) - 1):
+        check(conn.more(), "the connection stays")
+        conn.answer()
+    check(conn.more(), "the connection stays")
+    conn.answer(" ".join(words))
+    while conn.more():
+        pass
+
+
+def stop(conn):
+    """413 to a chunk whose head alone is there: it ends with #, before all of it came."""
+    while b"\r\n\r\n" not in conn.data:
+        conn.read(1000)
+    conn.answer("413 Stop", re.match(rb"MSRP (\S+)", conn.data).group(1).decode())
+    time.sleep(0.3)
+    check(conn.more(), "the chunk ends")
+    check(conn.flags == "#" and len(conn.body) < 12000000, "with #: %s %d" % (conn.flags, len(conn.body)))
+    check(conn.next() is None, "and nothing comes after it")
+
+
+def interrupt(conn):
+    """A request while a long chunk is coming in: the answer comes before the chunk's planned end."""
+    while b"\r\n\r\n" not in conn.data:
+        conn.read(1000)
+    name = conn.request()
+    time.sleep(0.3)
+    check(conn.more() and conn.flags == "+", "the chunk is interrupted")
+    conn.answer()
+    check(conn.code(name) == 200, "for the answer")
+    conn.answer() if conn.waiting else None
+    while not conn.done:
+        check(conn.more(), "the connection stays")
+        conn.answer()
+
+
+# --- REPORTs and what comes instead of answers.
+
+def covered(conn):
+    """Success in pieces: the message is delivered when they cover it, not before."""
+    while not conn.done:
+        check(conn.more(), "the connection stays")
+        conn.answer()
+    check(conn.success, "reports were asked for")
+    n = len(conn.body)
+    conn.report(n // 2, n)
+    conn.report(n // 3, n // 2 + 5)
+    check(conn.quiet(0.3), "not yet")
+    with open("before", "w", encoding="ascii") as f:
+        f.write(open("s", encoding="ascii").read())
+    conn.report(1, n // 3)
+
+
+def unreported(conn, *last):
+    while not conn.done:
+        check(conn.more(), "the connection stays")
+        conn.answer()
+    if last:
+        conn.report(1, len(conn.body), " ".join(last))
+
+
+def mute(conn, *last):
+    """Answers nothing; at the end perhaps an error, or the end of the connection."""
+    while not conn.done:
+        check(conn.more(), "the connection stays")
+    if last and last[0] == "close":
+        conn.sock.close()
+    elif last and last[0] == "cut":
+        conn.cut()
+    elif last:
+        conn.answer(" ".join(last))
+
+
+# --- Weaknesses: a call ends when they show, and the next one comes.
+
+def large(conn, limit):
+    """No SEND of more octets than this, with its headers."""
+    while not conn.done:
+        before = len(conn.data)
+        if not conn.part() and not conn.done:
+            return "closed"
+        if len(conn.data) > int(limit) or before > int(limit):
+            return "too large"
+        conn.answer_all()
+    conn.answer_all()
+    return None
+
+
+def unanswered(conn, limit):
+    """No more octets than this before it answered."""
+    while not conn.done:
+        begin = len(conn.body)
+        conn.until_quiet()
+        if len(conn.body) + len(conn.data) - begin > int(limit):
+            return "too many octets"
+        conn.answer_all()
+    return None
+
+
+def single(conn):
+    """No second chunk before it answered the first."""
+    while not conn.done:
+        conn.until_quiet()
+        if len(conn.waiting) > 1 or (conn.waiting and conn.data):
+            return "a second chunk"
+        conn.answer_all()
+    return None
+
+
+def next_call(call):
+    call.bye()
+    call.invite, call.caller = call.wait("INVITE")
+    call.see_offer()
+
+
+def weak(way, *args):
+    call = Call()
+    while True:
+        call.answer(THEM)
+        conn = Taker(call)
+        why = way(conn, *args)
+        if not why:
+            break
+        print(why, flush=True)
+        conn.cut()
+        next_call(call)
+    keep(conn)
+    call.bye()
+
+
+def cuts(*places):
+    """Breaks the connection after so many octets of the stream, in one call after the other."""
+    call = Call()
+    for place in places:
+        call.answer(THEM)
+        conn = Taker(call)
+        left = int(place)
+        while left > 0:
+            n = conn.read(left)
+            check(n, "the connection stays")
+            left -= n
+            conn.take_there()
+            conn.answer_all()
+        conn.cut()
+        next_call(call)
+    call.answer(THEM)
+    conn = Taker(call)
+    unreported(conn)
+    keep(conn)
+    call.bye()
+
+
+WAYS = {f.__name__: f for f in (late, reverse, twice, reports, slow, stuck, code, stop, interrupt, covered,
+                                unreported, mute)}
+WEAK = {f.__name__: f for f in (large, unanswered, single)}
+
+if __name__ == "__main__":
+    name, rest = sys.argv[1], sys.argv[2:]
+    if name == "cuts":
+        cuts(*rest)
+    elif name in WEAK:
+        weak(WEAK[name], *rest)
+    else:
+        session(WAYS[name], *rest)
