@@ -119,6 +119,21 @@ whole() { # ALGORITHM QOP [DEFINE...]
   grep -q 'password: .*open to others' err
 }
 
+# From SIPp, at half the interval of the session timer.
+@test "an UPDATE that is challenged is sent again with credentials and the next number" {
+  fast_clock
+  SIPP_EXPIRES='300;refresher=uac' start_sipp invite answer ack update_challenged media bye
+  make_message 10
+  echo s3cret >password
+  local status=0
+  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "${FAST[@]}" --auth-user alice \
+    --auth-password-file password m.cpim >out 2>err </dev/null || status=$?
+  assert_status "$status" 0
+  sipp_content
+  assert_eaten
+  [ "$(cpm-session get s bye.sent.cseq)" -eq 4 ]
+}
+
 @test "cpm-invite is killed: cpm-bye answers the challenge to its BYE" {
   digest_proxy SHA-256 1
   stop_sink

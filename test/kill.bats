@@ -4,6 +4,12 @@
 # table.
 bats_require_minimum_version 1.5.0
 load helper
+load peers
+
+teardown() {
+  stop_sink
+  stop_peers
+}
 
 events="attempt.start msrp.listening invite.sent invite.progress dialog.confirmed invite.answered
 msrp.connected msrp.transferred bye.request bye.sent bye.answered outcome"
@@ -16,7 +22,8 @@ kill_after() { # victim event -> STATUS, MS
   from=$(date +%s%N)
   STATUS=0
   LD_PRELOAD=$PWD/kill.so KILL_PROGRAM=$1 KILL_EVENT=$2 KILL_FOLDER=$PWD/killing \
-    timeout --foreground "$GUARD" "$CPM_BIN/cpm-deliver" -s s --from "$ALICE" --to "$BOB" m.cpim \
+    timeout --foreground "$GUARD" "$CPM_BIN/cpm-deliver" -s s --from "$ALICE" --to "$BOB" \
+    "${options[@]}" m.cpim \
     >out 2>err 3>&- </dev/null || STATUS=$?
   # When cpm-deliver is killed its stages go on to the end.
   while read -r pid; do
@@ -51,15 +58,17 @@ judge() { # victim event
   [ -z "$faults" ]
 }
 
-kill_everywhere() { # victim
-  local event failures=0
+kill_everywhere() { # victim [options of cpm-deliver]
+  local victim=$1 event failures=0
   cc -shared -fPIC -D_GNU_SOURCE -O1 -o kill.so "$BATS_TEST_DIRNAME/preload/kill.c"
+  shift
+  options=("$@")
   start_sink
   make_message 300000
   stop_sink
   for event in $events; do
-    kill_after "$1" "$event"
-    judge "$1" "$event" || {
+    kill_after "$victim" "$event"
+    judge "$victim" "$event" || {
       failures=$((failures + 1))
       cat s sink.log err
     }
@@ -68,6 +77,20 @@ kill_everywhere() { # victim
 }
 
 @test "SIGKILL of cpm-invite after each event" { kill_everywhere cpm-invite; }
+@test "SIGKILL of cpm-invite after each event, over TCP" {
+  SINK_SIP=tcp:127.0.0.1:0 kill_everywhere cpm-invite
+}
+
+@test "SIGKILL of cpm-invite after each event, behind a proxy that challenges every request" {
+  local over events=${events#* invite.sent invite.progress }
+  start_kamailio 127.0.0.1 WITH_AUTH 'AUTH_ALGORITHM="MD5"' 'AUTH_FLAGS="1"'
+  echo s3cret >password
+  for over in udp tcp; do
+    kill_everywhere cpm-invite --proxy "sip:$PROXY;lr;transport=$over" \
+      --auth-user alice --auth-password-file "$PWD/password"
+  done
+}
+
 @test "SIGKILL of cpm-msrp-serve after each event" { kill_everywhere cpm-msrp-serve; }
 @test "SIGKILL of cpm-bye after each event" { kill_everywhere cpm-bye; }
 @test "SIGKILL of cpm-deliver after each event" { kill_everywhere cpm-deliver; }

@@ -29,6 +29,17 @@ static void poke(struct sip_agent *a)
     loop_at(a->loop, &a->poke, clock_ms(), on_poke, a);
 }
 
+bool agent_end_asked(struct sip_agent *a)
+{
+    bool grew;
+
+    /* A file that cannot be read is noticed by who watches it. */
+    if (journal_read(a->facts, &grew) != 0 || !journal_has(a->facts, "bye.request"))
+        return false;
+    poke(a); /* the caller will see it too, and act on it */
+    return true;
+}
+
 void agent_enter(struct sip_agent *a, enum sip_state state)
 {
     static const char *const names[] = {"idle", "calling", "talking", "ending", "ended"};

@@ -134,6 +134,8 @@ int agent_emit(struct sip_agent *a, struct line_out *o); /* a fact */
 int agent_emit_f(void *arg, struct line_out *o, bool durable);
 const char *agent_sid(const struct sip_agent *a);
 void agent_enter(struct sip_agent *a, enum sip_state state);
+/* Stands bye.request in the file by now? Then no new request begins (but PRACK, which is owed). */
+bool agent_end_asked(struct sip_agent *a);
 void failure_make(struct failure *f, int status, int code, const char *reason, const char *why,
                   const char *text);
 /* Sets the failure unless there is one already. */

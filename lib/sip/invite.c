@@ -92,13 +92,17 @@ static void local_fault(struct sip_agent *a, int err)
 static const struct sip_client_ops invite_ops;
 
 /* Everything another process needs to cancel it is in the journal before the INVITE leaves. 0, or
- * why we have no address for this target; other faults have ended the call. */
+ * why we have no address for this target; other faults have ended the call, and one that is to end
+ * is not begun. */
 static int send_to(struct sip_agent *a, const struct sip_hop *hop)
 {
     struct call *k = &a->call;
     struct osip_message *m;
-    int err = local_listen(&a->local, hop, &k->local);
+    int err;
 
+    if (agent_end_asked(a))
+        return 0;
+    err = local_listen(&a->local, hop, &k->local);
     if (err != 0)
         return err;
     k->hop = *hop;

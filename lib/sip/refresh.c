@@ -209,7 +209,7 @@ static void on_refresh_due(void *arg)
     struct dialog *d = &a->chosen->dialog;
     struct osip_message *m;
 
-    if (a->state != SIP_TALKING || a->refresh != NULL)
+    if (a->state != SIP_TALKING || a->refresh != NULL || agent_end_asked(a))
         return;
     if (a->reinvite != NULL) { /* the peer's own re-INVITE is not acknowledged yet */
         again_in(a, glare_pause());

@@ -112,6 +112,9 @@ static void on_cancel_response(void *arg, struct sip_client *c, const struct osi
         return;
     t->cancel = NULL;
     t->cancel_code = sip_status(m); /* the final response to the INVITE is still to come */
+    /* Or the INVITE never left, or has had its response. */
+    if (t->cancel_code == 481 && clock_ms() + t->config->t1 < t->limit.due)
+        loop_at(t->loop, &t->limit, clock_ms() + t->config->t1, on_limit, t);
 }
 
 static void on_cancel_failed(void *arg, struct sip_client *c, int error)

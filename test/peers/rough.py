@@ -67,11 +67,11 @@ class Rough(Call):
         self.call_id = self.header("Call-ID")
 
     def answer_a_stream(self):
-        server = socket.create_server((HERE, 0))
-        server.settimeout(GUARD)
-        self.at = "%s:%d" % server.getsockname()
+        self.server = socket.create_server((HERE, 0))
+        self.server.settimeout(GUARD)
+        self.at = "%s:%d" % self.server.getsockname()
         print("uri sip:bob@%s;transport=tcp" % self.at, flush=True)
-        self.stream = Stream(server.accept()[0])
+        self.stream = Stream(self.server.accept()[0])
         self.caller = self.stream
         self.invite, _ = self.wait("INVITE")
         self.path = re.search(rb"a=path:([^\r\n]+)", self.invite).group(1).decode()
@@ -174,6 +174,15 @@ def elsewhere(call, *more):
         check(code_of(there.next()) == 200, "BYE on a new connection")
         return
     call.take_message()
+    call.bye()
+
+
+def dropped(call):
+    """The caller's connection ends while the session goes on: what it asks comes on a new one."""
+    call.answer(THEM)
+    call.stream.sock.close()
+    call.take_message()
+    call.stream = Stream(call.server.accept()[0])
     call.bye()
 
 
@@ -337,7 +346,7 @@ def crowd(call, session):
     call.bye()
 
 
-SCENARIOS = {f.__name__: f for f in (elsewhere, keepalives, torture, nonsense, crowd)}
+SCENARIOS = {f.__name__: f for f in (elsewhere, dropped, keepalives, torture, nonsense, crowd)}
 
 if __name__ == "__main__":
     SCENARIOS[sys.argv[2]](Rough(sys.argv[1]), *sys.argv[3:])

@@ -287,6 +287,36 @@ static void test_basic(void)
     over();
 }
 
+/* The end is asked for while the challenge is on its way. */
+static void ask_too_late(struct party *p, struct sip_server *s, const struct osip_message *m,
+                         struct sip_server *invite)
+{
+    struct line_out o;
+
+    line_begin(&o, "bye.request", journal_sid(p->facts));
+    if (journal_append(p->facts, &o, false, NULL) != 0)
+        abort();
+    refuse(p, s, m, invite);
+}
+
+static bool is_asked(struct party *p)
+{
+    return journal_has(p->facts, "bye.request");
+}
+
+static void test_too_late(void)
+{
+    struct party *p = call(ask_too_late);
+
+    run_until(is_asked);
+    tap_is_str(journal_get(p->facts, "invite.progress.code"), "401", "challenged");
+    sip_agent_end(p->agent, "test", 0);
+    run_until(is_ended);
+    tap_is_int(asked, 1, "no new INVITE after that");
+    is_fact("invite.failed.why", "cancelled");
+    over();
+}
+
 /* A BYE that is refused for its credentials ends the session all the same, as far as we can. */
 static void refuse_bye(struct party *p, struct sip_server *s, const struct osip_message *m,
                        struct sip_server *invite)
@@ -359,6 +389,7 @@ int main(void)
     test_wrong();
     test_basic();
     test_bye_refused();
+    test_too_late();
     test_file();
     (void)unlink(secret_path);
     return tap_done();

@@ -239,6 +239,30 @@ static void test_asked_for(void)
     party_free();
 }
 
+static bool has_fired(struct party *p)
+{
+    return p->agent->refresh_timer.place == 0;
+}
+
+/* It stands in the file that the session is to end, and the caller has not seen it yet. */
+static void test_end_is_written(void)
+{
+    struct party *p = talk("200;refresher=uac");
+    struct line_out o;
+
+    line_begin(&o, "bye.request", journal_sid(p->facts));
+    if (journal_append(p->facts, &o, false, NULL) != 0)
+        abort();
+    tap_ok(!journal_has(p->facts, "bye.request"), "not read yet");
+    fire(&p->agent->refresh_timer);
+    run_until(has_fired);
+    tap_ok(p->agent->refresh == NULL, "no refresh begins");
+    sip_agent_end(p->agent, "test", 0);
+    run_until(is_over);
+    tap_ok(strstr(p->seen, "UPDATE") == NULL && strstr(p->seen, "BYE") != NULL, "BYE: %s", p->seen);
+    party_free();
+}
+
 /* --- Glare. */
 
 static void nothing(void *arg, struct sip_client *c, const struct osip_message *m,
@@ -329,6 +353,7 @@ int main(void)
     test_expired("200;refresher=uac");
     test_expired("200;refresher=uas");
     test_asked_for();
+    test_end_is_written();
     test_glare();
     osip_message_free(refresh);
     return tap_done();
