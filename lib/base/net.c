@@ -174,7 +174,9 @@ static const char *without_brackets(const char *host, char *room, size_t size)
 int net_parse_host(const char *host, uint16_t port, struct net_addr *a)
 {
     char bare[INET6_ADDRSTRLEN];
-    return parse_numeric(without_brackets(host, bare, sizeof bare), port, a) ? 0 : EINVAL;
+    bool six = *host == '[';
+    bool good = parse_numeric(without_brackets(host, bare, sizeof bare), port, a);
+    return good && (!six || a->ss.ss_family == AF_INET6) ? 0 : EINVAL;
 }
 
 static int parse_range(const char *text, struct net_bind *b)

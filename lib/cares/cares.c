@@ -180,7 +180,7 @@ static const struct {
 } endings[] = {
     {ARES_ENOTFOUND, ENOENT, "no such name (NXDOMAIN)"},
     {ARES_ENODATA, ENODATA, "no such record"},
-    {ARES_ETIMEOUT, ETIMEDOUT, "no DNS server answered"},
+    {ARES_ETIMEOUT, ETIMEDOUT, "no DNS server answered in time"},
     {ARES_ECONNREFUSED, ECONNREFUSED, "no DNS server could be reached"},
     {ARES_EFORMERR, EREMOTEIO, "the DNS server did not understand the query (FORMERR)"},
     {ARES_EBADRESP, EREMOTEIO, "the DNS server's answer makes no sense"},

@@ -10,7 +10,7 @@
     X("attempt.start",    "invite deliver queue",  "n")                                              \
     X("entry",            "invite serve queue",    "from to message birth expires notify conversation contribution") \
     X("learnt",           "serve",                 "window")                                        \
-    X("msrp.listening",   "serve",  "path proto setup cema size octets accept-types wrapped-types fingerprint cpim-from message-id") \
+    X("msrp.listening",   "serve",  "path addrtype proto setup cema size octets accept-types wrapped-types fingerprint cpim-from message-id") \
     X("invite.route",     "invite", "n uri")                                                         \
     X("invite.sent",      "invite", "call-id from from-tag to uri cseq branch transport next-hop local via contact routes") \
     X("invite.progress",  "invite", "code reason to-tag")                                            \

@@ -25,6 +25,7 @@ struct msrp_serve {
     char message_id[MSRP_IDENT_MAX + 1];
     char session_id[SESSION_ID + 1];
     char *path;
+    const char *addrtype; /* of the host in it, where that is a name; NULL: IPv4 */
 
     bool answered;
     bool quiet;       /* the failure did not arise here: somebody else says why */
@@ -279,6 +280,11 @@ static int make_path(struct msrp_serve *s, const struct net_addr *bound)
     else
         net_host_text(host, bound, false);
     struct slice h = slice_of(name);
+    struct net_addr a;
+    bool numeric = net_parse_host(name, 0, &a) == 0;
+    if (!numeric && !dns_is_name(name))
+        return EINVAL;
+    s->addrtype = !numeric && bound->ss.ss_family == AF_INET6 ? "IP6" : NULL;
     if (h.n > 2 && h.p[0] == '[' && h.p[h.n - 1] == ']')
         h = (struct slice){h.p + 1, h.n - 2};
     struct msrp_uri u = {.secure = s->plan.session.tls != NULL,
@@ -311,6 +317,7 @@ static int tell_listening(struct msrp_serve *s)
                       : mem_format("%s message/imdn+xml", s->plan.wrapped_type);
     line_begin(&o, "msrp.listening", s->ops->sid(s->arg));
     line_text(&o, "path", s->path);
+    line_text(&o, "addrtype", s->addrtype);
     line_text(&o, "proto", tls ? "TCP/TLS/MSRP" : "TCP/MSRP");
     line_text(&o, "setup", setup_text(s->plan.session.setup));
     line_text(&o, "cema", s->plan.cema ? "yes" : NULL);

@@ -41,7 +41,8 @@ static int authority(const char *path, struct slice *host, uint64_t *port)
 
 static int add_head(const struct sdp_offer *o, struct slice host, struct buf *out)
 {
-    const char *family = memchr(host.p, ':', host.n) != NULL ? "IP6" : "IP4";
+    bool six = o->addrtype != NULL && strcmp(o->addrtype, "IP6") == 0;
+    const char *family = six || memchr(host.p, ':', host.n) != NULL ? "IP6" : "IP4";
 
     return buf_format(out,
                       "v=0\r\n"

@@ -14,6 +14,7 @@ struct sdp_offer {
     uint64_t session; /* sess-id of the o= line; the same in every refresh (RFC 4975 8.4) */
     uint64_t version;
     const char *path;          /* one or more MSRP URIs; the leftmost gives c= and the port of m= */
+    const char *addrtype;      /* of c= where that host is a name: IP4 (or NULL), IP6 */
     const char *proto;         /* TCP/MSRP, TCP/TLS/MSRP */
     const char *setup;         /* passive, actpass, active (then the port of m= is 9, RFC 4145 4) */
     const char *direction;     /* sendonly */

@@ -145,20 +145,30 @@ static int check_headers(const struct sip_config *c, struct sip_fault *f)
     return 0;
 }
 
-static int check_rest(const struct sip_config *c, struct sip_fault *f)
+static int check_own_addresses(const struct sip_config *c, struct sip_fault *f)
 {
     struct net_bind bind;
+    struct net_addr host;
 
+    if (c->sip_bind != NULL && net_parse_bind(c->sip_bind, &bind) != 0)
+        return fault_set(f, EX_USAGE, "--sip-bind", "not an address", "ADDR[:PORT[-PORT]]");
+    if (c->sip_advertise != NULL && net_parse_host(c->sip_advertise, 0, &host) != 0 &&
+        !dns_is_name(c->sip_advertise))
+        return fault_set(f, EX_USAGE, c->sip_advertise, "neither a host name nor an address",
+                         "--sip-advertise takes no port");
+    if (c->dns_server != NULL && dns_servers_check(c->dns_server) != 0)
+        return fault_set(f, EX_USAGE, "--dns-server", "not a list of addresses",
+                         "ADDR[:PORT][,ADDR[:PORT]]...");
+    return 0;
+}
+
+static int check_rest(const struct sip_config *c, struct sip_fault *f)
+{
     if ((c->auth_user == NULL) != (c->auth_password_file == NULL))
         return fault_set(f, EX_USAGE, c->auth_user != NULL ? "--auth-password-file" : "--auth-user",
                          "is missing", "give both or none");
     if (c->sip_tls_key != NULL && c->sip_tls_cert == NULL)
         return fault_set(f, EX_USAGE, "--sip-tls-cert", "is missing", "the key belongs to it");
-    if (c->sip_bind != NULL && net_parse_bind(c->sip_bind, &bind) != 0)
-        return fault_set(f, EX_USAGE, "--sip-bind", "not an address", "ADDR[:PORT[-PORT]]");
-    if (c->dns_server != NULL && dns_servers_check(c->dns_server) != 0)
-        return fault_set(f, EX_USAGE, "--dns-server", "not a list of addresses",
-                         "ADDR[:PORT][,ADDR[:PORT]]...");
     if (c->session_expires < SESSION_EXPIRES_LEAST_MS)
         return fault_set(f, EX_USAGE, "--session-expires", "less than 90 seconds", NULL);
     if (c->min_se != 0 && c->min_se < SESSION_EXPIRES_LEAST_MS)
@@ -179,5 +189,7 @@ int sip_config_check(const struct sip_config *c, bool whole, struct sip_fault *f
         status = check_texts(c, f);
     if (status == 0)
         status = check_headers(c, f);
+    if (status == 0)
+        status = check_own_addresses(c, f);
     return status != 0 ? status : check_rest(c, f);
 }

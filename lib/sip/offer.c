@@ -21,6 +21,7 @@ static int build(struct sip_agent *a, const char *setup)
     struct sdp_offer o = {.session = a->offer_session,
                           .version = a->offer_version,
                           .path = fact(a, "msrp.listening.path", NULL),
+                          .addrtype = fact(a, "msrp.listening.addrtype", NULL),
                           .proto = fact(a, "msrp.listening.proto", "TCP/MSRP"),
                           .setup = setup,
                           .direction = "sendonly",
