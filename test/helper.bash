@@ -97,3 +97,13 @@ sink_saw() {
     return 1
   }
 }
+
+# own_network COMMAND...: runs it in a network namespace of its own, which an ordinary user may have
+# too.
+own_network() {
+  if unshare -n true 2>/dev/null; then
+    unshare -n "$@"
+  else
+    unshare -Urn "$@"
+  fi
+}
