@@ -171,6 +171,18 @@ until_busy() {
   grep -q 'run folder' one.err
 }
 
+@test "a folder of the port that others may enter is refused" {
+  share
+  mkdir -p "cpm/msrp-$HOST:$PORT"
+  chmod 700 cpm
+  chmod 755 cpm/msrp-*
+  BOB=sip:bob@127.0.0.1:9
+  make_message 100
+  begin one
+  is one 77
+  grep -q 'not ours alone' one.err
+}
+
 @test "nothing is left of a shared port but its folder and the lock" {
   share
   start_sink

@@ -338,6 +338,9 @@ static void cannot_listen(struct msrp_serve *s, int err)
     if (err == EADDRINUSE && s->plan.share)
         refuse(s, EX_OSERR, what, "the port is in use, and nobody in our run folder shares it",
                "choose another --msrp-listen, or the run folder of the others");
+    else if (err == EPERM && s->plan.share)
+        refuse(s, EX_NOPERM, what, "its folder in the run folder is not ours alone",
+               "make it 0700, or give another XDG_RUNTIME_DIR");
     else if (err == EADDRINUSE)
         refuse(s, EX_OSERR, what, "the port is in use", "choose another --msrp-listen, or a range");
     else if (err == EADDRNOTAVAIL || err == ENOENT)

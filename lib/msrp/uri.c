@@ -40,10 +40,23 @@ static struct slice take_until(struct slice *rest, const char *stops)
     return got;
 }
 
+/* Letters and digits, and these. The host goes to the resolver, and back onto the wire. */
+static bool is_host(struct slice s, const char *others)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!alnum && !strchr(others, c))
+            return false;
+    }
+    return s.n > 0;
+}
+
 /* host [":" port], the host of an IPv6 literal in brackets. */
 static int parse_host_port(struct slice s, struct msrp_uri *u)
 {
-    if (s.n && s.p[0] == '[') {
+    bool bracket = s.n && s.p[0] == '[';
+    if (bracket) {
         s = (struct slice){s.p + 1, s.n - 1};
         u->host = take_until(&s, "]");
         if (s.n == 0)
@@ -52,7 +65,7 @@ static int parse_host_port(struct slice s, struct msrp_uri *u)
     } else {
         u->host = take_until(&s, ":");
     }
-    if (u->host.n == 0)
+    if (!is_host(u->host, bracket ? ":.%" : ".-_~%"))
         return EINVAL;
     if (s.n == 0)
         return 0;

@@ -42,6 +42,10 @@ static void test_parse(void)
         "msrp://h:/s;tcp",
         "msrp://[::1/s;tcp",
         "msrp://[::1]x/s;tcp",
+        "msrp://[[]:1/s;tcp",
+        "msrp://[]:1/s;tcp",
+        "msrp://a[b]:1/s;tcp",
+        "msrp://a<b>:1/s;tcp",
         "msrp://h:1/s\x01;tcp",
         "msrp://h:1/a b;tcp",
     };
