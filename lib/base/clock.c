@@ -23,14 +23,52 @@ int64_t clock_wall_ms(void)
     return now_ms(CLOCK_REALTIME);
 }
 
+/* Dates by our own reckoning: gmtime and timegm read the file of the local time zone first. A year
+ * here begins in March, so that the leap day is its last; an era has 400 years. */
+#define DAY_S    86400
+#define ERA_DAYS 146097
+#define TO_EPOCH 719468 /* days from 0000-03-01 to 1970-01-01 */
+
+struct date {
+    int64_t year;
+    int month, day;
+};
+
+static struct date date_of(int64_t days) /* since 1970, not before 0000-03-01 */
+{
+    int64_t era = (days + TO_EPOCH) / ERA_DAYS;
+    int64_t in_era = (days + TO_EPOCH) % ERA_DAYS;
+    int64_t year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+    int64_t in_year = in_era - (365 * year + year / 4 - year / 100);
+    int month = (int)((5 * in_year + 2) / 153); /* from March on */
+    int day = (int)(in_year - (153 * month + 2) / 5) + 1;
+    return (struct date){era * 400 + year + (month >= 10), month + (month < 10 ? 3 : -9), day};
+}
+
+static int64_t days_of(struct date d)
+{
+    int64_t year = d.year - (d.month <= 2) + 400; /* not negative */
+    int64_t era = year / 400;
+    int64_t of_era = year % 400;
+    int month = d.month + (d.month > 2 ? -3 : 9);
+    int64_t in_year = (153 * month + 2) / 5 + d.day - 1;
+    int64_t in_era = of_era * 365 + of_era / 4 - of_era / 100 + in_year;
+    return (era - 1) * ERA_DAYS + in_era - TO_EPOCH;
+}
+
+#define YEAR_10000 ((int64_t)253402300800) /* in seconds since 1970 */
+
 void clock_text(char text[CLOCK_TEXT_SIZE], int64_t wall_ms)
 {
-    time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm tm;
-    char whole[32];
-    if (!gmtime_r(&seconds, &tm) || strftime(whole, sizeof whole, "%Y-%m-%dT%H:%M:%S", &tm) != 19)
-        memcpy(whole, "1970-01-01T00:00:00", 20); /* a year beyond 9999 */
-    (void)snprintf(text, CLOCK_TEXT_SIZE, "%.19s.%03uZ", whole, (unsigned)(wall_ms % 1000) % 1000u);
+    int64_t seconds = wall_ms / 1000;
+    if (wall_ms < 0 || seconds >= YEAR_10000)
+        seconds = 0;
+    struct date d = date_of(seconds / DAY_S);
+    int in_day = (int)(seconds % DAY_S);
+    (void)snprintf(text, CLOCK_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
+                   (unsigned)d.year % 10000u, (unsigned)d.month % 100u, (unsigned)d.day % 100u,
+                   (unsigned)in_day / 3600 % 100u, (unsigned)in_day / 60 % 60u,
+                   (unsigned)in_day % 60u, (unsigned)(wall_ms % 1000) % 1000u);
 }
 
 /* Digits exactly where the form has them; the rest to the letter. */
@@ -57,17 +95,14 @@ int clock_parse(const char *text, unsigned long n, int64_t *wall_ms)
 {
     if (n != CLOCK_TEXT_SIZE - 1 || check_form(text) != 0)
         return EINVAL;
-    struct tm tm = {
-        .tm_year = digits(text, 4) - 1900,
-        .tm_mon = digits(text + 5, 2) - 1,
-        .tm_mday = digits(text + 8, 2),
-        .tm_hour = digits(text + 11, 2),
-        .tm_min = digits(text + 14, 2),
-        .tm_sec = digits(text + 17, 2),
-    };
-    if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
-        tm.tm_min > 59 || tm.tm_sec > 60)
+    struct date d = {digits(text, 4), digits(text + 5, 2), digits(text + 8, 2)};
+    int hour = digits(text + 11, 2);
+    int minute = digits(text + 14, 2);
+    int second = digits(text + 17, 2);
+    if (d.month < 1 || d.month > 12 || d.day < 1 || d.day > 31 || hour > 23 || minute > 59 ||
+        second > 60)
         return EINVAL;
-    *wall_ms = (int64_t)timegm(&tm) * 1000 + digits(text + 20, 3);
+    int64_t seconds = days_of(d) * DAY_S + hour * 3600 + minute * 60 + second;
+    *wall_ms = seconds * 1000 + digits(text + 20, 3);
     return 0;
 }

@@ -6,8 +6,15 @@
 void rand_token(char *text, size_t n)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    for (size_t i = 0; i < n; i++)
-        text[i] = letters[arc4random_uniform(sizeof letters - 1)];
+    uint8_t pool[64]; /* each octet drawn by itself is a system call */
+    size_t left = 0;
+    for (size_t i = 0; i < n;) {
+        if (left == 0)
+            arc4random_buf(pool, left = sizeof pool);
+        size_t draw = pool[--left] & 63;
+        if (draw < sizeof letters - 1)
+            text[i++] = letters[draw];
+    }
     text[n] = '\0';
 }
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 static void test_integers(void)
 {
@@ -123,6 +124,20 @@ static void test_clock(void)
     tap_is_int(clock_parse("2026-11-22T10:00:00.123+", 24, &ms), EINVAL, "not UTC");
     tap_is_int(clock_parse("2026-11-22T10:00:00Z", 20, &ms), EINVAL, "no milliseconds");
     tap_ok(clock_ms() <= clock_ms(), "monotonic time does not go back");
+    int wrong = 0;
+    for (int64_t s = 0; s < 253402300800; s += 86400 * 11 + 3601) {
+        char whole[32] = "";
+        time_t t = (time_t)s;
+        struct tm tm;
+        (void)gmtime_r(&t, &tm);
+        (void)strftime(whole, sizeof whole, "%Y-%m-%dT%H:%M:%S.007Z", &tm);
+        clock_text(text, s * 1000 + 7);
+        wrong += strcmp(text, whole) != 0;
+        wrong += clock_parse(text, strlen(text), &ms) != 0 || ms != s * 1000 + 7;
+    }
+    tap_is_int(wrong, 0, "dates as gmtime has them, up to the year 9999, and back");
+    clock_text(text, 253402300800000);
+    tap_is_str(text, "1970-01-01T00:00:00.000Z", "a year beyond 9999");
 }
 
 static void test_random(void)
