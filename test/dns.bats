@@ -318,3 +318,32 @@ said() { # TEXT
   deliver 64 sip:bob@example.com --dns-server ns.example.com
   grep -q -- '--dns-server: not a list of addresses' err
 }
+
+# The certificate has to be of the domain that was asked for, whatever host the DNS names (RFC 5922 4).
+tls_sink() {
+  mkdir certs
+  "$BATS_TEST_DIRNAME/certs" certs
+  SINK_SIP=tls:127.0.0.1:0 start_sink --sip-tls-cert "certs/$1.pem" --sip-tls-key "certs/$1.key"
+  export CPM_SIP_TLS_CA=certs/ca.pem
+  ports
+  start_dns --host-record=sip.example.com,127.0.0.1 \
+    --naptr-record=example.com,10,50,s,SIPS+D2T,,_sips._tcp.example.com \
+    --srv-host="_sips._tcp.example.com,sip.example.com,$SINK_PORT"
+}
+
+@test "TLS by NAPTR; the certificate is of the domain" {
+  tls_sink good
+  deliver 0 sip:bob@example.com
+  tried "tls/127.0.0.1:$SINK_PORT"
+}
+
+@test "sips: is found by its SRV record; a certificate of the host alone is 77" {
+  tls_sink good
+  deliver 0 sips:bob@example.com
+  tried "tls/127.0.0.1:$SINK_PORT"
+  stop_sink
+  rm -r certs s
+  tls_sink star
+  deliver 77 sips:bob@example.com
+  said 'the certificate is for *.example.com, *, not for example.com'
+}

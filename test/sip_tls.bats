@@ -133,6 +133,19 @@ with_kamailio() { # CERTIFICATE [DEFINE...]
   through_kamailio --sip-tls-cert "$CERTS/good.pem" --sip-tls-key "$CERTS/good.key"
 }
 
+@test "with a certificate of ours Kamailio connects to us" {
+  certs
+  with_kamailio good WITH_MUTUAL
+  start_tls_sink good --behave update@1000
+  through_kamailio --sip-tls-cert "$CERTS/good.pem" --sip-tls-key "$CERTS/good.key"
+  sink_saw 'sink.response .*method=UPDATE code=200'
+  # The UPDATE went to our Contact, whose port is not the one that the INVITE came from.
+  local contact
+  contact=$(sed -n 's/.* invite.sent .*contact="<sip:alice@127.0.0.1:\([0-9]*\);.*/\1/p' s)
+  grep -q "response=200 method=UPDATE from=127.0.0.1:$contact over=tls" proxy.log
+  ! grep "request=INVITE from=127.0.0.1:$contact " proxy.log
+}
+
 @test "through Kamailio that asks for a certificate, without one: 77" {
   certs
   with_kamailio good WITH_MUTUAL
