@@ -50,8 +50,8 @@ said() { # TEXT on stderr, in one line
 
 @test "a delivery over TLS, and the requests of the recipient on the connection that is there" {
   certs
-  start_tls_sink good --behave update@10 --behave options@2000
-  make_message 50000
+  start_tls_sink good --behave update@10 --behave options@2000 --behave read-rate=100k
+  make_message 200000
   deliver 0
   stop_sink
   assert_stored 1
@@ -121,7 +121,7 @@ with_kamailio() { # CERTIFICATE [DEFINE...]
 @test "through Kamailio, TLS on both sides, refreshed by the recipient" {
   certs
   with_kamailio good
-  start_tls_sink good --behave update@1000
+  start_tls_sink good --behave update@1000 --behave read-rate=100k
   through_kamailio
   sink_saw 'sink.response .*method=UPDATE code=200'
 }
@@ -136,7 +136,7 @@ with_kamailio() { # CERTIFICATE [DEFINE...]
 @test "with a certificate of ours Kamailio connects to us" {
   certs
   with_kamailio good WITH_MUTUAL
-  start_tls_sink good --behave update@1000
+  start_tls_sink good --behave update@1000 --behave read-rate=100k
   through_kamailio --sip-tls-cert "$CERTS/good.pem" --sip-tls-key "$CERTS/good.key"
   sink_saw 'sink.response .*method=UPDATE code=200'
   # The UPDATE went to our Contact, whose port is not the one that the INVITE came from.
