@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# SIP over TLS: through Kamailio, to cpm-sink and to openssl s_server; who is trusted, what is said
-# where that fails, and that nobody pays for TLS who does not use it.
+# SIP over TLS: through Kamailio, to cpm-sink and to openssl s_server; who is trusted, and what is said
+# where that fails.
 bats_require_minimum_version 1.5.0
 load helper
 load peers
@@ -314,38 +314,4 @@ refused() {
   start_sink
   rm s
   CPM_MODULES=/nowhere deliver 0
-}
-
-# --- Who pays.
-
-loaded() { # LIBRARY
-  grep -lE "calling init: .*/$1" ld.* >/dev/null
-}
-
-@test "a delivery without TLS loads no TLS library, one with TLS does" {
-  certs
-  start_sink
-  make_message 5000
-  LD_DEBUG=files LD_DEBUG_OUTPUT=ld deliver 0
-  loaded libosip2
-  ! loaded 'libssl|libcrypto|openssl\.so'
-  stop_sink
-  rm s ld.*
-  start_tls_sink good
-  LD_DEBUG=files LD_DEBUG_OUTPUT=ld deliver 0
-  loaded libssl
-  # Only the one that speaks it.
-  [ "$(grep -lE 'calling init: .*/libssl' ld.* | wc -l)" -eq 1 ]
-}
-
-@test "without --sip-tls-ca the CAs of the system count, and their bundle is not read" {
-  certs
-  unset CPM_SIP_TLS_CA
-  cc -shared -fPIC -D_GNU_SOURCE -O1 -o opens.so "$BATS_TEST_DIRNAME/preload/opens.c"
-  start_tls_sink good
-  make_message 100
-  OPENS_FILE=$PWD/opens LD_PRELOAD=$PWD/opens.so deliver 77
-  said 'unknown CA, /CN=ca'
-  grep -q 'm.cpim' opens
-  ! grep -E 'ca-certificates.crt|cert.pem' opens
 }
