@@ -195,7 +195,7 @@ refused() { # STATUS TEXT OPTIONS...
   shift 2
   sink "$@"
   make_message 1000000
-  deliver "$status" --accept-timeout 5
+  deliver "$status" --accept-timeout "${PATIENCE:-20}"
   said "$text"
   stop_sink
   [ -z "$(ls store)" ]
@@ -238,7 +238,7 @@ bad() { # CERTIFICATE TEXT: the answer has no fingerprint, so name and chain cou
 
 @test "no certificate: 77" { refused 77 'shows no certificate' --behave tls=no-cert; }
 
-@test "plain text: 76" { refused 76 'does not speak TLS' --behave tls=plain; }
+@test "plain text: 76" { PATIENCE=1 refused 76 'does not speak TLS' --behave tls=plain; }
 
 @test "msrp: in the answer to msrps:, 76" {
   refused 76 'is not msrps:' --behave 'path=msrp://127.0.0.1:9/x;tcp'
