@@ -79,7 +79,7 @@ define PROGRAM
 $(1): $(2) $(call archives,$(3))
 	@mkdir -p $$(@D)
 	$$(call say,link $$@)
-	$(Q)$$(CC) $$(ALL_LDFLAGS) $$(CFLAGS) -o $$@ $$^ $(call libs,$(3))
+	$(Q)$$(CC) $$(ALL_LDFLAGS) $$(CFLAGS) -o $$@ $$^ $(call libs,$(3)) $$(LIBS_OF_ITS_OWN)
 endef
 
 # A program is bin/cpm-NAME.c and, where it is large, the files in bin/NAME/.
@@ -92,6 +92,7 @@ unit_room = $(firstword $(subst _, ,$(1)))
 $(foreach u,$(UNITS),$(eval $(call PROGRAM,$(BUILD)/test/unit/$(u),$(BUILD)/test/unit/$(u).o,\
 	$(call unit_room,$(u)) $(call allowed,$(call unit_room,$(u))))))
 
+$(BUILD)/test/bench/bench: private LIBS_OF_ITS_OWN = -lssl -lcrypto
 $(eval $(call PROGRAM,$(BUILD)/test/bench/bench,$(BUILD)/test/bench/bench.o,))
 
 # A peer for the tests shares no code with the programs.

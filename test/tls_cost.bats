@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# Nobody pays for TLS who does not use it, and nobody for all CAs of the world.
+# Nobody pays for TLS who does not use it, nobody for all CAs of the world, and who has a kernel that
+# encrypts lets it.
 bats_require_minimum_version 1.5.0
 load helper
 
@@ -49,4 +50,27 @@ loaded() { # LIBRARY
   grep -q 'unknown CA, /CN=ca' err
   grep -q 'm.cpim' opens
   ! grep -E 'ca-certificates.crt|cert.pem' opens
+}
+
+@test "where the kernel encrypts, the message goes out by sendfile" {
+  mkdir certs
+  "$BATS_TEST_DIRNAME/certs" certs
+  cc -shared -fPIC -D_GNU_SOURCE -O1 -o ktls.so "$BATS_TEST_DIRNAME/preload/ktls.c"
+  mkfifo peer.pipe
+  python3 "$BATS_TEST_DIRNAME/peers/secure.py" kernel certs >peer.pipe 2>peer.err 3>&- &
+  local peer=$! line status=0
+  exec 8<peer.pipe
+  IFS= read -r -t "$GUARD" line <&8
+  BOB=${line#uri }
+  make_message 3000000
+  KTLS_FILE=$PWD/sent LD_PRELOAD=$PWD/ktls.so deliver 0 --msrps
+  wait "$peer" || status=$?
+  [ "$status" -eq 0 ] || {
+    cat <&8
+    cat peer.err
+    return 1
+  }
+  grep -q ' msrp.connected .* tls=TLSv1.3 ktls=yes' s
+  cmp got m.cpim
+  [ "$(($(paste -sd+ sent)))" -eq "$(stat -c %s m.cpim)" ]
 }

@@ -1,15 +1,16 @@
 /* What scripts/bench measures with. It shares no code with the programs.
  *
- *     bench receive              takes connections on loopback, one at a time, until end of input;
+ *     bench receive CERT KEY     takes connections on loopback, one at a time, until end of input;
  *                                prints its port, then "OCTETS MICROSECONDS" for each connection
  *     bench send PORT FILE       sends the file there by sendfile alone
+ *     bench tls PORT FILE        the same by TLS, from memory that maps the file
  *     bench run OUT PROG ARG...  runs the program; adds "PEAK-KIB CPU-MICROSECONDS" to OUT
  *     bench cost N PROG ARG...   runs it N times; prints the CPU microseconds of one time
  *     bench nothing              is a process that does nothing
  *
- * The receiver does the same work on a connection whether MSRP comes or anything else: recv into
- * 256 KiB, a look at every octet for an end-line. Its time runs from the connection to the end of
- * the last chunk, or of the input. */
+ * The receiver, which speaks TLS to who begins with it, does the same work on a connection whether
+ * MSRP comes or anything else: recv into 256 KiB, a look at every octet for an end-line. Its time
+ * runs from the connection to the end of the last chunk, or of the input. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,12 +22,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 
 #define READ_SIZE (256 * 1024)
 #define KEPT_MAX  8192 /* a head, or what may be the beginning of an end-line */
@@ -68,6 +73,7 @@ static int new_socket(void)
 
 struct receiver {
     int fd;
+    SSL *ssl; /* NULL: plain */
     int64_t from;
     uint64_t octets;
     bool in_body;
@@ -133,6 +139,11 @@ static void take_head(struct receiver *r, char *head, const char *end)
     r->in_body = true;
 }
 
+static ssize_t put(struct receiver *r, const char *p, size_t n)
+{
+    return r->ssl ? SSL_write(r->ssl, p, (int)n) : send(r->fd, p, n, MSG_NOSIGNAL);
+}
+
 static void answer(struct receiver *r)
 {
     int n = snprintf(r->answers + r->answers_n, sizeof r->answers - r->answers_n,
@@ -176,16 +187,38 @@ static void take(struct receiver *r, char *p, char *end)
         die("a head without an end");
     memmove(r->bytes + KEPT_MAX - keep, end - keep, keep);
     r->kept = keep;
-    if (r->answers_n && send(r->fd, r->answers, r->answers_n, MSG_NOSIGNAL) < 0)
+    if (r->answers_n && put(r, r->answers, r->answers_n) <= 0)
         die("answer");
     r->answers_n = 0;
+}
+
+static _Noreturn void die_of_tls(void)
+{
+    ERR_print_errors_fp(stderr);
+    exit(71);
+}
+
+static ssize_t get(struct receiver *r, char *p, size_t n)
+{
+    return r->ssl ? SSL_read(r->ssl, p, (int)n) : recv(r->fd, p, n, 0);
+}
+
+/* The first octet of TLS is the type of its first record. */
+static void begin(struct receiver *r, SSL_CTX *tls)
+{
+    char first = 0;
+    if (recv(r->fd, &first, 1, MSG_PEEK) != 1 || first != SSL3_RT_HANDSHAKE)
+        return;
+    r->ssl = SSL_new(tls);
+    if (!r->ssl || SSL_set_fd(r->ssl, r->fd) != 1 || SSL_accept(r->ssl) != 1)
+        die_of_tls();
 }
 
 static void receive_one(struct receiver *r)
 {
     ssize_t n;
     bool told = false;
-    while ((n = recv(r->fd, r->bytes + KEPT_MAX, READ_SIZE, 0)) > 0) {
+    while ((n = get(r, r->bytes + KEPT_MAX, READ_SIZE)) > 0) {
         char *p = r->bytes + KEPT_MAX - r->kept;
         if (r->octets == 0 && r->kept == 0 && !r->in_body && memcmp(p, "MSRP ", 5) != 0) {
             r->in_body = true; /* and no mark will ever come */
@@ -203,9 +236,13 @@ static void receive_one(struct receiver *r)
     (void)fflush(stdout);
 }
 
-static int receive(void)
+static int receive(const char *cert, const char *key)
 {
     static struct receiver r;
+    SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
+    if (!tls || SSL_CTX_use_certificate_file(tls, cert, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1)
+        die_of_tls();
     struct sockaddr_in at = loopback(0);
     socklen_t n = sizeof at;
     int listener = new_socket();
@@ -226,25 +263,39 @@ static int receive(void)
         if (r.fd < 0)
             die("accept");
         r.from = now_us();
+        begin(&r, tls);
         receive_one(&r);
+        SSL_free(r.ssl);
         (void)close(r.fd);
     }
 }
 
 /* --- The bare sender: congestion control as cpm-msrp-serve sets it within one host. */
 
-static int send_file(const char *port, const char *path)
+static int connect_to(const char *port)
 {
     struct sockaddr_in to = loopback((uint16_t)strtoul(port, NULL, 10));
-    struct stat st;
-    char byte;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
     int fd = new_socket();
-    if (file < 0 || fstat(file, &st) < 0)
-        die(path);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
     if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
         die("connect");
+    return fd;
+}
+
+static int open_file(const char *path, struct stat *st)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || fstat(file, st) < 0)
+        die(path);
+    return file;
+}
+
+static int send_file(const char *port, const char *path)
+{
+    struct stat st;
+    char byte;
+    int file = open_file(path, &st);
+    int fd = connect_to(port);
     for (off_t left = st.st_size; left > 0;) {
         ssize_t n = sendfile(fd, file, NULL, (size_t)(left < (1 << 20) ? left : (1 << 20)));
         if (n <= 0)
@@ -252,6 +303,31 @@ static int send_file(const char *port, const char *path)
         left -= n;
     }
     if (shutdown(fd, SHUT_WR) < 0 || recv(fd, &byte, 1, 0) != 0)
+        die("receiver");
+    return 0;
+}
+
+static int send_tls(const char *port, const char *path)
+{
+    struct stat st;
+    char byte;
+    int file = open_file(path, &st);
+    const char *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, file, 0);
+    SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = tls ? SSL_new(tls) : NULL;
+    if (p == MAP_FAILED)
+        die(path);
+    if (!ssl || SSL_set_fd(ssl, connect_to(port)) != 1 || SSL_connect(ssl) != 1)
+        die_of_tls();
+    for (off_t left = st.st_size; left > 0;) {
+        int n = SSL_write(ssl, p, (int)(left < (1 << 20) ? left : (1 << 20)));
+        if (n <= 0)
+            die_of_tls();
+        p += n;
+        left -= n;
+    }
+    if (SSL_shutdown(ssl) < 0 || shutdown(SSL_get_fd(ssl), SHUT_WR) < 0 ||
+        SSL_read(ssl, &byte, 1) > 0)
         die("receiver");
     return 0;
 }
@@ -318,15 +394,19 @@ int main(int argc, char **argv)
     const char *word = argc > 1 ? argv[1] : "";
     if (argc == 2 && strcmp(word, "nothing") == 0)
         return 0;
-    if (argc == 2 && strcmp(word, "receive") == 0)
-        return receive();
+    if (argc == 4 && strcmp(word, "receive") == 0)
+        return receive(argv[2], argv[3]);
     if (argc == 4 && strcmp(word, "send") == 0)
         return send_file(argv[2], argv[3]);
+    if (argc == 4 && strcmp(word, "tls") == 0)
+        return send_tls(argv[2], argv[3]);
     if (argc > 3 && strcmp(word, "run") == 0)
         return run(argv[2], argv + 3);
     if (argc > 3 && strcmp(word, "cost") == 0)
         return cost(argv[2], argv + 3);
-    fprintf(stderr, "usage: bench receive | send PORT FILE | run OUT PROG ARG... | "
-                    "cost N PROG ARG... | nothing\n");
+    fprintf(
+        stderr,
+        "usage: bench receive CERT KEY | send PORT FILE | tls PORT FILE | run OUT PROG ARG... | "
+        "cost N PROG ARG... | nothing\n");
     return 64;
 }
