@@ -29,7 +29,7 @@ void client_due(struct sip_client *c)
         report_failure(c, c->t.error);
     else if (is_over(c))
         report_failure(c, ETIMEDOUT); /* after a final response nobody is told */
-    else if (clock_ms() >= c->t.end_due)
+    else if (!c->ops && clock_ms() >= c->t.end_due)
         trans_end(&c->t); /* a forgotten INVITE that only ever got provisional responses */
 }
 

@@ -51,6 +51,7 @@ static bool is_large(struct sip_agent *a)
     char *text = NULL;
     size_t n = 0;
 
+    free(a->call.contact); /* of the address before */
     a->call.contact = contact_value(a->config, longest, SIP_TCP);
     m = call_invite(&a->call, a->config, a->min_se, buf_slice(&a->offer));
     free(a->call.contact);

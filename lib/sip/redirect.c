@@ -73,7 +73,7 @@ static char *address_of(const struct sip_agent *a, struct slice uri)
 
 static bool same_part(struct slice a, struct slice b)
 {
-    return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
+    return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
 }
 
 /* RFC 3261 19.1.4, but that parameters have to be in one order: a loop repeats itself word by
