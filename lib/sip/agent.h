@@ -71,6 +71,12 @@ bool header_lists(const struct osip_message *m, const char *name, const char *to
 /* "1800;refresher=uac": seconds, or 0 if there is none; *refresher is "uac", "uas" or "". */
 int64_t session_expires(const struct osip_message *m, const char **refresher);
 
+/* --- body.c */
+bool type_is(const char *type, const char *wanted); /* whatever its parameters; NULL: no type */
+/* The content of that type: the whole body (also where no type is named), or a part of a multipart
+ * one. False: there is none. */
+bool body_of(const struct osip_message *m, const char *type, struct slice *content);
+
 /* --- call.c: an INVITE as it was sent. It lives in the journal too, so that another process can
  * cancel it. */
 

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* --- The answer. */
 
@@ -76,13 +75,10 @@ static void end_at_once(struct sip_agent *a, int code, bool unwanted)
 static struct sdp_refusal read_answer(const struct sip_agent *a, const struct fork *f,
                                       const struct osip_message *m, struct sdp_view *v)
 {
-    const char *type = NULL;
-    struct slice body = sip_body(m, &type);
+    struct slice body;
     int err;
 
-    if (body.n > 0 && type != NULL && strncasecmp(type, "application/sdp", 15) != 0)
-        body.n = 0;
-    if (f->sdp_counts || body.n == 0)
+    if (!body_of(m, "application/sdp", &body) || f->sdp_counts)
         body = buf_slice(&f->sdp);
     err = sdp_read(body, v);
     return err != 0 ? sdp_read_refusal(err) : sdp_answer_check(v, a->octets);

@@ -36,18 +36,11 @@ static const char *disposition(struct slice body)
     return NULL;
 }
 
-static bool is_type(const char *type, const char *wanted)
-{
-    struct slice rest = slice_of(type);
-
-    return slice_is_nocase(slice_trim(slice_cut(&rest, ';')), wanted);
-}
-
 /* By itself, or wrapped in CPIM. */
 static bool is_notification(const char *type, struct slice body)
 {
-    return is_type(type, NOTIFICATION) ||
-           (is_type(type, "message/cpim") &&
+    return type_is(type, NOTIFICATION) ||
+           (type_is(type, "message/cpim") &&
             memmem(body.p, body.n, NOTIFICATION, sizeof(NOTIFICATION) - 1) != NULL);
 }
 

@@ -6,7 +6,6 @@
 #include <osipparser2/osip_parser.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 static void on_response(void *arg, struct sip_client *c, const struct osip_message *m,
                         const struct sip_hop *from)
@@ -47,11 +46,9 @@ static void send_prack(struct sip_agent *a, struct fork *f)
  * one; else it is only what a 200 without a description is taken to mean. */
 static void keep_answer(struct fork *f, const struct osip_message *m, bool reliable)
 {
-    const char *type = NULL;
-    struct slice body = sip_body(m, &type);
+    struct slice body;
 
-    if (f->sdp_counts || body.n == 0 || type == NULL ||
-        strncasecmp(type, "application/sdp", 15) != 0)
+    if (f->sdp_counts || !body_of(m, "application/sdp", &body))
         return;
     buf_clear(&f->sdp);
     if (buf_add_slice(&f->sdp, body) == 0)

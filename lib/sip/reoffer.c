@@ -95,19 +95,17 @@ static int body_code(const struct osip_message *m, struct slice *offer)
 {
     const char *type;
     const char *coding = sip_header(m, "Content-Encoding", 0);
+    bool coded = coding != NULL && strcasecmp(coding, "identity") != 0;
 
-    *offer = sip_body(m, &type);
-    if (offer->n == 0)
+    if (sip_body(m, &type).n == 0 || (!coded && body_of(m, "application/sdp", offer)))
         return 0;
-    if (coding != NULL && strcasecmp(coding, "identity") != 0)
-        return 415;
-    return type == NULL || strncasecmp(type, "application/sdp", 15) == 0 ? 0 : 415;
+    return 415;
 }
 
 static void reoffer(struct sip_agent *a, struct sip_server *s, const struct osip_message *m,
                     bool reinvite)
 {
-    struct slice offer;
+    struct slice offer = {NULL, 0};
     const char *refresher, *why = NULL;
     int code = body_code(m, &offer);
     int64_t least = a->config->min_se / 1000;

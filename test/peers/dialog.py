@@ -90,6 +90,16 @@ def unroutable(call):
     call.bye()
 
 
+def odd(call):
+    """A description as a real client writes it: bare line feeds, a blank line, blanks before."""
+    body = SDP.replace("\r\n", "\n").replace("a=setup", "\n        a=setup")
+    call.reply(call.invite, "200 OK", "Content-Type: application/sdp\r\n",
+               body + "a=connection:new\n\n")
+    call.wait("ACK")
+    call.take_message()
+    call.bye()
+
+
 class Refreshed(threading.Thread):
     """Answers refreshes, counts them, and takes the BYE."""
 
@@ -137,7 +147,7 @@ def long(call, refresher):
         check(not conn.done, "the transfer is cut")
 
 
-SCENARIOS = {f.__name__: f for f in (moves, overtakes, tagless, unroutable, long)}
+SCENARIOS = {f.__name__: f for f in (moves, overtakes, tagless, unroutable, odd, long)}
 
 if __name__ == "__main__":
     SCENARIOS[sys.argv[2]](Rough(sys.argv[1]), *sys.argv[3:])

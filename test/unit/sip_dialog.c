@@ -291,6 +291,42 @@ static void test_journal(void)
     dialog_free(&back);
 }
 
+/* --- A body that is one part among others. */
+
+static void body_is(const char *type, const char *body, const char *wanted, const char *what)
+{
+    struct osip_message *m = request_new(&(struct sip_config){.from = NULL}, "INFO", "sip:a@b");
+    struct slice content;
+    bool found;
+
+    if (type != NULL)
+        (void)sip_header_add(m, "Content-Type", type);
+    (void)osip_message_set_body(m, body, strlen(body));
+    found = body_of(m, "application/sdp", &content);
+    tap_ok(found == (wanted != NULL) && (!found || slice_is(content, wanted)), "%s", what);
+    osip_message_free(m);
+}
+
+static void test_body(void)
+{
+    static const char parts[] = "preamble\r\n--b=1\r\nContent-Type: text/plain\r\n\r\nhi\r\n"
+                                "--b=1 \r\nContent-ID: <1>\r\ncontent-type : APPLICATION/sdp;x=y"
+                                "\r\n\r\nv=0\r\n--b=1--\r\nepilogue";
+
+    body_is("application/sdp", "v=0", "v=0", "alone");
+    body_is("Application/SDP; charset=x", "v=0", "v=0", "with a parameter");
+    body_is(NULL, "v=0", "v=0", "no type");
+    body_is("application/sdpx", "v=0", NULL, "another type");
+    body_is("multipart/mixed;boundary=\"b=1\"", parts, "v=0\r\n", "the second part");
+    body_is("Multipart/Mixed ; Boundary = b=1", parts, "v=0\r\n", "boundary without quotes");
+    body_is("multipart/mixed;boundary=b=2", parts, NULL, "another boundary");
+    body_is("multipart/mixed", parts, NULL, "no boundary");
+    body_is("multipart/mixed;boundary=x", "--x\nContent-Type: application/sdp\n\nv=0\n", "v=0\n",
+            "bare LF, and no end");
+    body_is("multipart/mixed;boundary=x", "--x\r\nContent-Type: application/sdp", NULL, "cut off");
+    body_is("multipart/mixed;boundary=x", "--x", NULL, "cut off earlier");
+}
+
 int main(void)
 {
     int fd = mkstemp(path);
@@ -306,5 +342,6 @@ int main(void)
     test_journal();
     journal_close(facts);
     (void)unlink(path);
+    test_body();
     return tap_done();
 }
