@@ -179,6 +179,58 @@ said() { # TEXT
   ! grep sink.error sink.log
 }
 
+@test "CANCEL goes where the last INVITE went, also from cpm-bye when cpm-invite was killed" {
+  start_sink --behave invite=180 --behave ring-ms=600000
+  ports
+  start_dns --host-record=h.example.com,127.0.0.1 \
+    --srv-host="_sip._udp.example.com,h.example.com,$DEAD,1" \
+    --srv-host="_sip._udp.example.com,h.example.com,$SINK_PORT,2"
+  deliver 75 sip:bob@example.com --transport udp --answer-timeout 500ms
+  tried "udp/127.0.0.1:$DEAD" "udp/127.0.0.1:$SINK_PORT"
+  [ "$(cpm-session get s bye.answered.method)" = CANCEL ]
+  rm s
+  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" --transport udp m.cpim \
+    >out 2>err </dev/null 3>&- &
+  local deliver=$! status=0
+  cpm-session wait s invite.progress --timeout 20
+  until [ "$(cpm-session get s invite.progress.code)" = 180 ]; do pause 10; done
+  kill -KILL "$(sed -n '/ cpm-invite\[/{s/.* cpm-invite\[\([0-9]*\)].*/\1/p;q}' s)"
+  wait "$deliver" || status=$?
+  assert_status "$status" 75
+  grep ' cpm-bye\[.* bye.answered .*method=CANCEL' s
+  stop_sink
+  [ "$(grep -c sink.cancel sink.log)" -eq 2 ]
+}
+
+# start_named: a SIPp whose Contact is peer.example.com; the DNS knows two addresses of that, the
+# first of which refuses.
+start_named() {
+  start_sipp "$@" -- -key named peer.example.com
+  start_dns --host-record=peer.example.com,127.0.0.77 --host-record=peer.example.com,127.0.0.1
+}
+
+@test "a Contact that is a name: ACK and BYE where the INVITE found the peer" {
+  start_named invite answer_named ack media bye
+  deliver 0 "$BOB"
+  sipp_content
+  assert_eaten
+  grep -q 'query\[A\] peer.example.com' dns.log
+}
+
+@test "cpm-invite is killed: cpm-bye looks the Contact's name up" {
+  ANSWERS=1 start_named invite answer_named ack media ack bye # an ACK of each
+  make_message 300000
+  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" --stop-and-wait --chunk-size 2048 \
+    m.cpim >out 2>err </dev/null 3>&- &
+  local deliver=$! status=0
+  cpm-session wait s msrp.connected --timeout 20
+  kill -KILL "$(sed -n '/ cpm-invite\[/{s/.* cpm-invite\[\([0-9]*\)].*/\1/p;q}' s)"
+  wait "$deliver" || status=$?
+  assert_status "$status" 75
+  sipp_content
+  [ "$(cpm-session get s bye.answered.code)" = 200 ]
+}
+
 @test "when all fail, the 503 that says when to come again is the verdict" {
   start_busy --behave retry-after=120
   pick_port

@@ -139,6 +139,25 @@ static void test_naptr(void)
     end();
 }
 
+/* sips: takes TLS alone; sip: takes it where the records prefer it (RFC 3263 4.1). */
+static void test_tls(void)
+{
+    begin();
+    zone_naptr("example.com", 1, 1, "s", "SIPS+D2T", "", "_sips._tcp.example.com");
+    zone_naptr("example.com", 2, 1, "s", "SIP+D2T", "", "_sip._tcp.example.com");
+    zone_srv("_sips._tcp.example.com", 1, 1, 5071, "t.example.com");
+    zone_srv("_sip._tcp.example.com", 1, 1, 5070, "t.example.com");
+    zone_srv("_sips._tcp.plain.example.com", 1, 1, 5072, "t.example.com");
+    zone_srv("_sip._udp.plain.example.com", 1, 1, 5073, "t.example.com");
+    zone_address("t.example.com", "192.0.2.1");
+    is("sip:example.com", true, "tls 192.0.2.1:5071, tcp 192.0.2.1:5070");
+    is("sips:example.com", true, "tls 192.0.2.1:5071");
+    is("sips:plain.example.com", true, "tls 192.0.2.1:5072");
+    is("sip:plain.example.com;transport=tls", true, "tls 192.0.2.1:5072");
+    is("sips:t.example.com", true, "tls 192.0.2.1:5061");
+    end();
+}
+
 /* A server that has UDP records alone is asked by TCP first all the same, for a large request. */
 static void test_large(void)
 {
@@ -244,6 +263,7 @@ int main(void)
 {
     test_numeric();
     test_naptr();
+    test_tls();
     test_large();
     test_fallbacks();
     test_failures();
