@@ -119,18 +119,36 @@ whole() { # ALGORITHM QOP [DEFINE...]
   grep -q 'password: .*open to others' err
 }
 
-# From SIPp, at half the interval of the session timer.
-@test "an UPDATE that is challenged is sent again with credentials and the next number" {
-  fast_clock
-  SIPP_EXPIRES='300;refresher=uac' start_sipp invite answer ack update_challenged media bye
+by_sipp() { # options of cpm-deliver
+  local status=0
   make_message 10
   echo s3cret >password
-  local status=0
-  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "${FAST[@]}" --auth-user alice \
+  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "$@" --auth-user alice \
     --auth-password-file password m.cpim >out 2>err </dev/null || status=$?
   assert_status "$status" 0
   sipp_content
   assert_eaten
+}
+
+@test "a proxy and the server at once, with a choice of algorithms; ACK; the nonce to use next" {
+  start_sipp invite challenge answer_next ack_same media bye_next
+  by_sipp
+  sed -n 's/.*invite Digest/Digest/p' sipp.log >invite
+  sed -n 's/.*ack Digest/Digest/p' sipp.log | diff invite -
+  grep -q 'Digest.*Digest' invite
+}
+
+@test "a PRACK that is challenged is sent again with credentials and the next number" {
+  start_sipp invite reliable_challenged ack media bye
+  by_sipp
+  [ "$(cpm-session get s bye.sent.cseq)" -eq 4 ]
+}
+
+# From SIPp, at half the interval of the session timer.
+@test "an UPDATE that is challenged is sent again with credentials and the next number" {
+  fast_clock
+  SIPP_EXPIRES='300;refresher=uac' start_sipp invite answer ack update_challenged media bye
+  by_sipp "${FAST[@]}"
   [ "$(cpm-session get s bye.sent.cseq)" -eq 4 ]
 }
 
