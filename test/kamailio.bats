@@ -59,10 +59,50 @@ whole_delivery() { # udp|tcp
   whole_delivery udp
 }
 
+# Where the transport changes the proxy names itself twice, once for each side.
+two_routes() {
+  grep -q ' dialog\.route .*n=2 ' s || {
+    cat s
+    return 1
+  }
+}
+
 @test "over TCP, to a recipient over UDP" {
   start_kamailio
   start_sink
   whole_delivery tcp
+  two_routes
+}
+
+@test "over UDP, to a recipient over TCP" {
+  start_kamailio
+  SINK_SIP=tcp:127.0.0.1:0 start_sink
+  case $BOB in *transport=*) ;; *) BOB="$BOB;transport=tcp" ;; esac
+  whole_delivery udp
+  two_routes
+}
+
+# The recipient's own requests come through the proxy, long before the transfer is over.
+requests_come() { # udp|tcp
+  start_kamailio
+  start_sink --behave options@5k --behave update@10k --behave reinvite@20k --behave read-rate=100k
+  make_message 200000
+  deliver 0 "$1"
+  stop_sink
+  assert_stored 1
+  for method in OPTIONS UPDATE INVITE; do
+    sink_saw "sink.response .*method=$method code=200"
+  done
+  proxy_saw OPTIONS udp 1
+  grep -q ' dialog\.refreshed .*by=peer .*method=UPDATE' s
+}
+
+@test "OPTIONS, UPDATE and re-INVITE of the recipient, to us over TCP" {
+  requests_come tcp
+}
+
+@test "OPTIONS, UPDATE and re-INVITE of the recipient, to us over UDP" {
+  requests_come udp
 }
 
 @test "over TCP all the way" {
