@@ -420,13 +420,10 @@ start_slow_run() {
   [ "$(cpm-queue -Q q list --to sip:bob@example.net --tsv | cut -f 1)" = "$(cat one)" ]
   [ -z "$(cpm-queue -Q q list --older 1h --tsv)" ]
   [ "$(cpm-queue -Q q list --newer 1h --tsv | wc -l)" -eq 2 ]
-  cpm-queue -Q q list --json | python3 -c '
-import json, sys
-rows = json.load(sys.stdin)
-assert sorted(r["state"] for r in rows) == ["held", "waiting"], rows
-assert rows[0]["to"] and rows[0]["attempts"] == 0'
+  [ "$(cpm-queue -Q q list --json | jq -r '[.[].state] | sort | join(" ")')" = 'held waiting' ]
+  [ "$(cpm-queue -Q q list --json | jq -r '.[0].attempts')" = 0 ]
   [ "$(cpm-queue -Q q list --json --state done)" = '[]' ]
-  cpm-queue -Q q show --json "$(cat one)" | python3 -c 'import json, sys; json.load(sys.stdin)["birth"]'
+  cpm-queue -Q q show --json "$(cat one)" | jq -e .birth
   run -66 cpm-queue -Q none list
 }
 

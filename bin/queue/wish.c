@@ -28,9 +28,7 @@ static int obey(const struct order *o, struct queue_entry *e)
     memcpy(to.id, e->name.id, sizeof to.id);
     if (o->wish == WISH_REMOVE)
         return queue_remove(e);
-    int err = queue_move(e, &to);
-    /* What was put back has to stay there, or its wish would be forgotten. */
-    return err || to.state == QUEUE_HELD ? err : file_sync_folder(queue_wait_folder(o->queue));
+    return queue_move(e, &to);
 }
 
 /* EAGAIN: it has moved meanwhile. */
@@ -163,8 +161,13 @@ static int give_order(struct order *o, char **operands, int count)
         int one = order_id(o, operands[i]);
         status = status ? status : one;
     }
+    /* What was put back has to stay there: nobody looks for wishes elsewhere. */
+    bool back = o->wish == WISH_RETRY || o->wish == WISH_RELEASE || o->wish == WISH_EXPIRE;
+    int err = back ? file_sync_folder(queue_wait_folder(o->queue)) : 0;
+    if (err)
+        err_line(queue_wait_folder(o->queue), strerror(err), NULL);
     queue_close(o->queue);
-    return status;
+    return status ? status : err ? EX_IOERR : EX_OK;
 }
 
 #define WAITING (1u << QUEUE_WAIT)

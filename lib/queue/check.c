@@ -161,9 +161,7 @@ static int move_to(struct check *c, const struct queue_name *n, enum queue_state
     memcpy(to.id, n->id, QUEUE_ID_SIZE);
     if (state == QUEUE_DONE) {
         queue_day(to.day, clock_wall_ms());
-        char *day = mem_format("%s/done/%s", c->q->folder, to.day);
-        err = file_make_folder(day);
-        free(day);
+        err = queue_make_day(c->q, to.day);
     }
     char *target = queue_path(c->q, &to);
     if (!err)

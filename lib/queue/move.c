@@ -10,11 +10,19 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int make_day(struct queue *q, const char *day)
+/* An entry must not be moved into a folder whose name is not on the disk. Who made it may have died
+ * before that, so each process sees to it, once. */
+int queue_make_day(struct queue *q, const char *day)
 {
+    if (strcmp(q->day, day) == 0)
+        return 0;
     char *path = mem_format("%s/done/%s", q->folder, day);
     int err = file_make_folder(path);
+    if (!err)
+        err = file_sync_folder_of(path);
     free(path);
+    if (!err)
+        memcpy(q->day, day, sizeof q->day);
     return err;
 }
 
@@ -48,9 +56,11 @@ int queue_move(struct queue_entry *e, const struct queue_name *to)
     int err = queue_step(q, false);
     if (!err) {
         if (to->state == QUEUE_DONE)
-            err = make_day(q, to->day);
+            err = queue_make_day(q, to->day);
         if (!err)
             err = move(e->path, path);
+        if (err == ENOENT)
+            q->day[0] = '\0'; /* somebody may have removed it */
         if (!err && to->state == QUEUE_DONE)
             err = remove_body(q, to->id);
         queue_step_end(q);

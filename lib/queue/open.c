@@ -29,14 +29,26 @@ static int make(struct queue *q)
     return err ? err : file_sync_folder_of(q->folder);
 }
 
+/* The name itself need not last: who finds a queue without it makes all anew, and syncs it. */
+static int make_lock(const char *path)
+{
+    int fd;
+    int err = file_create(path, &fd);
+    if (!err)
+        (void)close(fd);
+    return err == EEXIST ? 0 : err;
+}
+
 static int open_lock(struct queue *q, bool may_make)
 {
     char *path = queue_sub(q, "lock");
     int err = file_open_private(path, O_RDWR, false, &q->lock);
-    if (err == ENOENT && may_make) {
+    if (err == ENOENT && (may_make || access(q->wait, F_OK) == 0)) {
         err = make(q);
         if (!err)
-            err = file_open_private(path, O_RDWR, true, &q->lock);
+            err = make_lock(path);
+        if (!err)
+            err = file_open_private(path, O_RDWR, false, &q->lock);
     }
     free(path);
     return err;

@@ -8,7 +8,8 @@ enum { BYTE_MAKER = 5 }; /* of a file in tmp: held by the process that makes it 
 
 struct queue {
     char *folder, *tmp, *msg, *wait;
-    int lock; /* FOLDER/lock */
+    int lock;                 /* FOLDER/lock */
+    char day[QUEUE_DAY_SIZE]; /* of done/: is there, durably */
     /* watching */
     int inotify;
     struct loop_fd wake;
@@ -29,6 +30,8 @@ void queue_make_id(char id[QUEUE_ID_SIZE], const char *to, const char *message, 
 uint64_t queue_hash(uint64_t seed, const char *text);
 void queue_day(char day[QUEUE_DAY_SIZE], int64_t wall_ms);
 bool queue_is_day(const char *text);
+
+int queue_make_day(struct queue *q, const char *day);
 
 int queue_find_done(const struct queue *q, const char *id, struct queue_name *n);
 
