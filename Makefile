@@ -92,8 +92,10 @@ unit_room = $(firstword $(subst _, ,$(1)))
 $(foreach u,$(UNITS),$(eval $(call PROGRAM,$(BUILD)/test/unit/$(u),$(BUILD)/test/unit/$(u).o,\
 	$(call unit_room,$(u)) $(call allowed,$(call unit_room,$(u))))))
 
-$(BUILD)/test/bench/bench: private LIBS_OF_ITS_OWN = -lssl -lcrypto
-$(eval $(call PROGRAM,$(BUILD)/test/bench/bench,$(BUILD)/test/bench/bench.o,))
+BENCHES = bench bench_tls
+$(BUILD)/test/bench/bench_tls: private LIBS_OF_ITS_OWN = -lssl -lcrypto
+$(foreach b,$(BENCHES),$(eval $(call PROGRAM,$(BUILD)/test/bench/$(b),\
+	$(patsubst %,$(BUILD)/test/bench/%.o,$(b) receiver socket),)))
 
 # A peer for the tests shares no code with the programs.
 $(foreach p,$(PEERS),$(eval $(call PROGRAM,$(BUILD)/test/peers/$(p),$(BUILD)/test/peers/$(p).o,)))
@@ -146,7 +148,7 @@ help:
 	@echo 'make fuzz       the parsers under libFuzzer and AFL++, FUZZ_SECONDS (60) for each and each'
 	@echo 'make lint       layout, rooms, words, lengths, manual pages, both compilers'
 	@echo 'make format     lays the C files out'
-	@echo 'make bench      time and memory of a large delivery beside a plain sendfile'
+	@echo 'make bench      what deliveries cost, beside bare sendfile, bare TLS and processes that do nothing'
 	@echo 'make install    to PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away'
 	@echo 'make clean      removes build/'
 
@@ -198,7 +200,7 @@ lint:
 format:
 	clang-format -i $(wildcard lib/*/*.[ch] bin/*.[ch] bin/*/*.[ch] test/*/*.[ch])
 
-bench: all $(BUILD)/test/bench/bench
+bench: all $(BENCHES:%=$(BUILD)/test/bench/%)
 	@scripts/bench $(BUILD)
 
 install: all
