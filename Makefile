@@ -145,7 +145,7 @@ help:
 	@echo 'make check-long the same, and what takes longer'
 	@echo 'make asan       the tests again with address and undefined-behaviour sanitizers'
 	@echo 'make valgrind   the unit tests and deliveries under valgrind'
-	@echo 'make fuzz       the parsers under libFuzzer and AFL++, FUZZ_SECONDS (60) for each and each'
+	@echo 'make fuzz       the parsers under libFuzzer and AFL++, FUZZ_SECONDS (60) for each'
 	@echo 'make lint       layout, rooms, words, lengths, manual pages, both compilers'
 	@echo 'make format     lays the C files out'
 	@echo 'make bench      what deliveries cost, beside bare sendfile, bare TLS and processes that do nothing'

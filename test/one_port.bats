@@ -193,12 +193,12 @@ until_busy() {
   [ "$(stat -c %a cpm/msrp-*)" = 700 ]
 }
 
-@test "what cannot be shared is refused: no port, a range, --speak-first" {
-  make_message() { printf x >m.cpim; }
-  make_message
+@test "what cannot be shared is refused: no port, a range, --speak-first, TLS" {
+  printf x >m.cpim
   run -64 cpm-msrp-serve -s s --msrp-share m.cpim
   run -64 cpm-msrp-serve -s s --msrp-share --msrp-listen 127.0.0.1:4000-4001 m.cpim
   run -64 cpm-msrp-serve -s s --msrp-share --msrp-listen 127.0.0.1:4000 --speak-first 1 m.cpim
+  run -64 cpm-msrp-serve -s s --msrp-share --msrp-listen 127.0.0.1:4000 --msrps m.cpim
 }
 
 @test "IPv6, and any address" {
