@@ -314,3 +314,27 @@ again() {
   [ -s help ]
   diff help page
 }
+
+@test "challenge: the credentials have to be right, in the dialog too" {
+  echo s3cret >password
+  start_sink --behave challenge=s3cret
+  make_message 3000
+  deliver --auth-user alice --auth-password-file password
+  sink_saw 'sink.answered .*code=401'
+  clean
+  assert_stored 1
+  rm -rf store sink.log s
+  start_sink --behave challenge=other
+  local got=0
+  deliver --auth-user alice --auth-password-file password || got=$?
+  [ "$got" -eq 77 ]
+}
+
+@test "reliable: a provisional response waits for its PRACK" {
+  start_sink --behave invite=100,180,183 --behave reliable
+  make_message 3000
+  deliver
+  clean
+  assert_stored 1
+  grep -q ' dialog.cseq .*method=PRACK' s
+}

@@ -36,6 +36,8 @@ static const struct row table[] = {
     {"ring-ms=",         NUMBER,  "MS", AT(ring_ms), 0, MANY},
     {"silent=",          WORD,    "invite|ack|bye|all", AT(silent), 0, 0},
     {"no-100",           FLAG,    "", AT(no_100), 0, 0},
+    {"reliable",         FLAG,    "", AT(reliable), 0, 0},
+    {"challenge=",       TEXT,    "PASSWORD", AT(challenge), 0, 0},
     {"repeat-200=",      NUMBER,  "TIMES", AT(repeat_200), 0, 100},
     {"lose-ack=",        NUMBER,  "TIMES", AT(lose_ack), 0, MANY},
     {"session-expires=", TEXT,    "SECONDS[;refresher=uac|uas]|none", AT(session_expires), 0, 0},

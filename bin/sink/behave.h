@@ -23,6 +23,8 @@ struct behave {
     int64_t ring_ms;
     const char *silent; /* "invite", "ack", "bye", "all"; NULL */
     bool no_100;
+    bool reliable;               /* the last provisional response */
+    const char *challenge;       /* the password; NULL: none is asked for */
     int64_t repeat_200;          /* times, though ACKed */
     int64_t lose_ack;            /* how many ACKs are not noticed */
     const char *session_expires; /* "1800;refresher=uac", or "none"; NULL: as asked */

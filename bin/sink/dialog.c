@@ -320,6 +320,14 @@ static void check_in_dialog(struct call *c, const struct osip_message *m)
     c->remote_cseq = cseq > c->remote_cseq ? cseq : c->remote_cseq;
 }
 
+/* No credentials, or wrong ones. */
+static void on_stranger(struct call *c, struct sip_server *server, const struct osip_message *m)
+{
+    struct osip_message *r = sip_response_to(m, 401, NULL);
+    challenge_add(c, r);
+    (void)respond(c, server, r);
+}
+
 static void in_dialog(struct call *c, struct sip_server *server, const struct osip_message *m)
 {
     const char *method = sip_method(m);
@@ -328,6 +336,10 @@ static void in_dialog(struct call *c, struct sip_server *server, const struct os
         on_ack(c, m);
     else if (behave_is(c->behave.silent, "all"))
         sip_server_forget(server);
+    else if (!challenge_met(c, m))
+        on_stranger(c, server, m);
+    else if (strcmp(method, "PRACK") == 0)
+        invite_prack(c, server, m);
     else if (strcmp(method, "BYE") == 0)
         on_bye(c, server, m);
     else if (strcmp(method, "UPDATE") == 0 || strcmp(method, "INVITE") == 0)

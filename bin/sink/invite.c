@@ -179,6 +179,9 @@ void invite_answer(struct call *c)
     if (c->state != CALL_RINGING)
         return;
     loop_cancel(c->sink->loop, &c->ring);
+    c->rung = true;
+    if (c->rseq)
+        return; /* the PRACK first */
     struct osip_message *r = response_new(c, code);
     add_asked_headers(c, r);
     if (code / 100 == 2)
@@ -219,6 +222,47 @@ static bool interval_too_small(const struct call *c, const struct osip_message *
     return c->behave.min_se > 0 && asked && asked < c->behave.min_se;
 }
 
+/* --behave challenge: this INVITE has no good credentials. */
+static void challenge(struct call *c)
+{
+    struct osip_message *r = response_new(c, 401);
+    challenge_add(c, r);
+    (void)respond(c, c->invite, r);
+    c->invite = NULL;
+    say_answered(c, 401);
+    call_end(c);
+}
+
+/* --behave reliable (RFC 3262). It is not repeated: what is lost here is lost on purpose. */
+static void make_reliable(struct call *c, struct osip_message *r)
+{
+    char number[16];
+    if (!message_lists(sip_server_message(c->invite), "Supported", "100rel")) {
+        call_error(c, "100rel is not supported");
+        return;
+    }
+    c->rseq = 1 + (uint32_t)(c->sink->invites % 1000);
+    (void)snprintf(number, sizeof number, "%" PRIu32, c->rseq);
+    (void)sip_header_add(r, "Require", "100rel");
+    (void)sip_header_add(r, "RSeq", number);
+}
+
+void invite_prack(struct call *c, struct sip_server *server, const struct osip_message *m)
+{
+    char *wanted = mem_format("%" PRIu32 " %" PRId64 " INVITE", c->rseq, c->invite_cseq);
+    const char *rack = sip_header(m, "RAck", 0);
+    bool right = c->rseq && rack && strcmp(rack, wanted) == 0;
+    if (!right)
+        call_error(c, "the RAck is %s, not %s", rack ? rack : "missing", wanted);
+    free(wanted);
+    (void)respond(c, server, sip_response_to(m, right ? 200 : 481, NULL));
+    if (!right)
+        return;
+    c->rseq = 0;
+    if (c->rung)
+        invite_answer(c);
+}
+
 static void send_provisional(struct call *c)
 {
     const struct behave *b = &c->behave;
@@ -227,6 +271,9 @@ static void send_provisional(struct call *c)
     for (size_t i = 0; i < b->n_codes && b->codes[i] < 200; i++) {
         struct osip_message *r = response_new(c, b->codes[i]);
         add_contact(c, r);
+        bool last = i + 1 == b->n_codes || b->codes[i + 1] >= 200;
+        if (b->reliable && last && b->codes[i] > 100)
+            make_reliable(c, r);
         (void)respond(c, c->invite, r);
     }
 }
@@ -261,6 +308,10 @@ void invite_new(struct sink *s, struct sip_server *server, const struct osip_mes
     check_offer(c, body);
     if (is_silent(&c->behave)) {
         call_end(c);
+        return;
+    }
+    if (!challenge_met(c, m)) {
+        challenge(c);
         return;
     }
     send_provisional(c);

@@ -45,6 +45,7 @@ struct sink {
     uint64_t until;                   /* stop after so many; 0: never */
     bool unfit; /* a call that was accepted did not end complete and without errors */
     char in[SINK_READ_SIZE];
+    char nonce[25]; /* of all challenges */
 };
 
 enum call_state {
@@ -85,6 +86,9 @@ struct call {
     int64_t expires; /* s; 0: no session timer */
     bool uac_refreshes;
     bool bye_sent;
+    uint32_t nonce_count; /* the last in its credentials */
+    uint32_t rseq;        /* of the reliable provisional response whose PRACK is due; 0: none */
+    bool rung;            /* the answer is due, once that came */
 
     struct loop_timer ring, late, bye_after, expiry, drain;
 
@@ -167,6 +171,13 @@ void invite_cancel(struct call *c, struct sip_server *server, const struct osip_
 void session_timer_start(struct call *c, const struct osip_message *request);
 void session_timer_header(const struct call *c, struct osip_message *response);
 int respond(struct call *c, struct sip_server *server, struct osip_message *response);
+
+void invite_prack(struct call *c, struct sip_server *server, const struct osip_message *m);
+
+/* --- challenge.c: digest authentication. */
+
+bool challenge_met(struct call *c, const struct osip_message *m);        /* or there is none */
+void challenge_add(const struct call *c, struct osip_message *response); /* to a 401 */
 
 /* --- dialog.c: requests inside a dialog, the peer's and ours. */
 
