@@ -215,6 +215,19 @@ bad() { # CERTIFICATE TEXT: the answer has no fingerprint, so name and chain cou
   stored
 }
 
+@test "through a relay, whose name and chain count" {
+  sink --behave path=relay --behave setup=passive \
+    --msrp-tls-cert "$BATS_FILE_TMPDIR/certs/good.pem" \
+    --msrp-tls-key "$BATS_FILE_TMPDIR/certs/good.key"
+  make_message 10000
+  deliver 0
+  stored
+}
+
+@test "a relay without a name: 77" {
+  refused 77 'self-signed' --behave path=relay --behave setup=passive
+}
+
 @test "no fingerprint, expired: 77" { bad expired 'expired on 2'; }
 @test "no fingerprint, another name: 77" { bad elsewhere 'not for 127.0.0.1'; }
 @test "no fingerprint, unknown CA: 77" { bad stranger 'unknown CA'; }

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* A fingerprint is the recipient's; where a relay is in the path it is the relay that we meet (RFC
+ * 6135 4.3), and its name counts. */
 int msrp_secure_learn(struct msrp_session *s, const struct msrp_answer *answer)
 {
     struct msrp_uri hop;
@@ -20,7 +22,9 @@ int msrp_secure_learn(struct msrp_session *s, const struct msrp_answer *answer)
         return EPROTO;
     if (!s->plan.tls)
         return 0;
-    bool named = !answer->fingerprint || !answer->fingerprint[0];
+    struct slice path = slice_of(answer->path);
+    bool relayed = msrp_path_first(path).n != slice_trim(path).n;
+    bool named = relayed || !answer->fingerprint || !answer->fingerprint[0];
     s->hop = slice_dup(hop.host);
     s->fingerprint = named ? NULL : mem_dup(answer->fingerprint);
     s->expected.check = named ? TLS_CHECK_HOST : TLS_CHECK_FINGERPRINT;

@@ -62,8 +62,10 @@ struct header_wish header_wish(const char *text);
 struct osip_message *request_new(const struct sip_config *c, const char *method, const char *uri);
 /* The -H of this message's method; the last thing before it is sent. */
 void headers_apply(struct osip_message *m, const struct sip_config *c);
-/* <sip:user@host:port;transport=tcp>;+g.3gpp.icsi-ref="..." (RFC 3840). The caller frees it. */
-char *contact_value(const struct sip_config *c, const char *sent_by, enum sip_transport t);
+/* <sip:user@host:port;transport=tcp>;+g.3gpp.icsi-ref="..." (RFC 3840), for a request to `uri`. The
+ * caller frees it. */
+char *contact_value(const struct sip_config *c, const char *uri, const char *sent_by,
+                    enum sip_transport t);
 int64_t header_number(const struct osip_message *m, const char *name, int64_t otherwise);
 /* Does a list header (Supported, Require, Allow) hold this token? */
 bool header_lists(const struct osip_message *m, const char *name, const char *token);

@@ -116,12 +116,13 @@ static char *contact_user(const struct sip_config *c)
     return slice_dup(user);
 }
 
-char *contact_value(const struct sip_config *c, const char *sent_by, enum sip_transport t)
+char *contact_value(const struct sip_config *c, const char *uri, const char *sent_by,
+                    enum sip_transport t)
 {
     char *user = contact_user(c);
     char *urn = escaped(c->icsi);
     const char *route = c->proxy.n > 0 ? c->proxy.v[0] : NULL;
-    bool secure = uri_is_secure(c->to) || uri_is_secure(route); /* RFC 3261 8.1.1.8 */
+    bool secure = uri_is_secure(uri) || uri_is_secure(route); /* RFC 3261 8.1.1.8 */
     bool named = !secure && t != SIP_UDP;
     char *value =
         mem_format("<%s:%s@%s%s%s>;+g.3gpp.icsi-ref=\"%s\"", secure ? "sips" : "sip", user, sent_by,

@@ -52,7 +52,7 @@ static bool is_large(struct sip_agent *a)
     size_t n = 0;
 
     free(a->call.contact); /* of the address before */
-    a->call.contact = contact_value(a->config, longest, SIP_TCP);
+    a->call.contact = contact_value(a->config, a->call.uri, longest, SIP_TCP);
     m = call_invite(&a->call, a->config, a->min_se, buf_slice(&a->offer));
     free(a->call.contact);
     a->call.contact = NULL;
@@ -110,7 +110,7 @@ static int send_to(struct sip_agent *a, const struct sip_hop *hop)
     free(k->via);
     free(k->contact);
     k->via = local_sent_by(&a->local, hop);
-    k->contact = contact_value(a->config, k->via, hop->transport);
+    k->contact = contact_value(a->config, k->uri, k->via, hop->transport);
     m = call_invite(k, a->config, a->min_se, buf_slice(&a->offer));
     if (m == NULL || sip_via_add(m, hop->transport, k->via, k->branch) != 0) {
         osip_message_free(m);
