@@ -174,6 +174,13 @@ stored() {
   stored
 }
 
+@test "a chunk of 24 MB, more than sockets hold" {
+  sink --behave read-rate=20M
+  make_message 24000000
+  deliver 0 --chunk-size 32M
+  stored
+}
+
 @test "cpm-sink speaks in the middle, and answers twice" {
   sink --behave send-empty@100000 --behave msrp-twice --behave read-rate=1M
   make_message 500000

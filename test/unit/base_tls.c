@@ -418,7 +418,8 @@ static void test_cut(void)
     size_t stride = getenv("CPM_LONG") ? 1 : 9;
     size_t bad = 0, cuts = 0;
     (void)whole_handshake(c, 1);
-    for (size_t cut = 1; cut + 1 < all; cut += cut < 60 ? 1 : stride) {
+    /* Signatures, and so handshakes, differ by some octets in length. */
+    for (size_t cut = 1; cut + 20 < all; cut += cut < 60 ? 1 : stride) {
         struct pair p;
         begin(&p, c, c, &sound, &sound);
         p.cut = cut;
