@@ -91,6 +91,14 @@ bool net_same_host(const struct net_addr *a, const struct net_addr *b)
            IN6_ARE_ADDR_EQUAL(&v6(a)->sin6_addr, &v6(b)->sin6_addr);
 }
 
+bool net_same_site(const struct net_addr *a, const struct net_addr *b)
+{
+    struct in_addr four;
+    if (as_v4(a, &four) || as_v4(b, &four) || a->ss.ss_family != b->ss.ss_family)
+        return net_same_host(a, b);
+    return memcmp(&v6(a)->sin6_addr, &v6(b)->sin6_addr, 8) == 0;
+}
+
 static int parse_port(const char *text, uint16_t *port)
 {
     int64_t value;

@@ -24,6 +24,9 @@ void net_set_port(struct net_addr *a, uint16_t port);
 bool net_is_any(const struct net_addr *a);                              /* 0.0.0.0 or :: */
 bool net_same_host(const struct net_addr *a, const struct net_addr *b); /* v4-mapped equals v4 */
 
+/* Can one machine have both? The same host, or in IPv6 the same 64 bits of network. */
+bool net_same_site(const struct net_addr *a, const struct net_addr *b);
+
 /* A numeric address and port, as net_addr_text writes it. 0 or EINVAL. */
 int net_parse(const char *text, struct net_addr *a);
 

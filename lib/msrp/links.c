@@ -44,27 +44,27 @@ bool msrp_link_expected(const struct link *l)
     return false;
 }
 
-static size_t useless_of_same_host(const struct link *l)
+static size_t useless_of_same_site(const struct link *l)
 {
     size_t n = 0;
     for (size_t i = 0; i < MSRP_LINKS; i++) {
         const struct link *other = &l->session->links[i];
         n += is_useless(other) &&
-             net_same_host(msrp_conn_peer(other->conn), msrp_conn_peer(l->conn));
+             net_same_site(msrp_conn_peer(other->conn), msrp_conn_peer(l->conn));
     }
     return n;
 }
 
 /* Which of two has to go for a newcomer? Hosts that the answer names go last, then those with the
- * fewest such connections: a flood from one host pushes out its own. */
+ * fewest such connections: a flood from one place pushes out its own. */
 static bool goes_before(const struct link *a, const struct link *b)
 {
     bool one = msrp_link_expected(a);
     bool two = msrp_link_expected(b);
     if (one != two)
         return two;
-    size_t of_one = useless_of_same_host(a);
-    size_t of_two = useless_of_same_host(b);
+    size_t of_one = useless_of_same_site(a);
+    size_t of_two = useless_of_same_site(b);
     return of_one != of_two ? of_one > of_two : a->since < b->since;
 }
 

@@ -163,7 +163,7 @@ static void on_pending(void *arg, uint32_t events)
     route(arg);
 }
 
-/* The place of the one that has to go: of the host that has most, the oldest. */
+/* The place of the one that has to go: of the place that has most, the oldest. */
 static struct pending *place(struct msrp_share *s)
 {
     struct pending *first = NULL;
@@ -174,7 +174,7 @@ static struct pending *place(struct msrp_share *s)
         if (!p->used)
             return p;
         for (size_t k = 0; k < MSRP_SHARE_PENDING; k++)
-            n += net_same_host(&s->pending[k].peer, &p->peer);
+            n += net_same_site(&s->pending[k].peer, &p->peer);
         if (!first || n > most || (n == most && p->since < first->since)) {
             first = p;
             most = n;

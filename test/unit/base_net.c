@@ -58,6 +58,15 @@ static void test_address_text(void)
                net_same_host(&a, &b) && net_same_host(&b, &a),
            "a mapped IPv4 address equals the plain one");
     tap_ok(net_parse("192.0.2.2:1", &a) == 0 && !net_same_host(&a, &b), "others do not");
+    tap_ok(net_parse("[2001:db8:0:7::1]:1", &a) == 0 &&
+               net_parse("[2001:db8:0:7:9::2]:1", &b) == 0 && net_same_site(&a, &b) &&
+               !net_same_host(&a, &b),
+           "a machine may have 64 bits of IPv6");
+    tap_ok(net_parse("[2001:db8:0:8::1]:1", &b) == 0 && !net_same_site(&a, &b), "and no more");
+    tap_ok(net_parse("192.0.2.2:1", &a) == 0 && net_parse("192.0.2.3:1", &b) == 0 &&
+               !net_same_site(&a, &b) && net_parse("[::ffff:192.0.2.2]:1", &b) == 0 &&
+               net_same_site(&a, &b),
+           "and one address of IPv4");
     tap_ok(net_parse("0.0.0.0:1", &a) == 0 && net_is_any(&a) && !net_is_any(&b), "any address");
     (void)net_parse("[2001:db8::1]:5060", &a);
     net_host_text(text, &a, false);
