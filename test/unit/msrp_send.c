@@ -372,6 +372,45 @@ static void test_early(void)
     buf_free(&text);
 }
 
+/* The connection breaks when the recipient has so many octets of the stream; what it has as a whole
+ * chunk it has answered. */
+static uint64_t break_at(uint64_t place)
+{
+    struct buf text = BUF_UP_TO(4000);
+    struct msrp_piece piece = {0, 0};
+    while (w.wire < place && msrp_sender_next(w.s, w.now, w.wire, true, &text, &piece)) {
+        uint64_t n = text.n < place - w.wire ? text.n : place - w.wire;
+        receive(text.p, n);
+        uint64_t data = piece.n < place - w.wire ? piece.n : place - w.wire;
+        receive(message + piece.offset, data);
+        msrp_sender_sent(w.s, data);
+        buf_clear(&text);
+        while (w.n)
+            answer_first(200);
+    }
+    buf_free(&text);
+    msrp_sender_hung_up(w.s);
+    msrp_sender_give_up(w.s, 75, "lost");
+    return msrp_sender_progress(w.s).confirmed;
+}
+
+static void test_lost(void)
+{
+    struct msrp_sending what = plan(1500);
+    int wrong = 0;
+    uint64_t place = 0;
+    uint64_t confirmed = 0;
+    what.chunk = 400;
+    while (confirmed < 1500 && place < 10000) {
+        begin(&what);
+        confirmed = break_at(++place);
+        uint64_t whole = confirmed == 1500 ? 1500 : w.chunks * 400;
+        wrong += confirmed != whole || status() != (confirmed == 1500 ? 0 : 75);
+    }
+    tap_ok(wrong == 0 && confirmed == 1500 && place > 1500,
+           "lost at each of %llu octets: only what was answered counts", (unsigned long long)place);
+}
+
 static void test_timer(void)
 {
     struct msrp_sending what = plan(1000);
@@ -497,6 +536,7 @@ int main(void)
     test_abort();
     test_interrupt();
     test_early();
+    test_lost();
     test_timer();
     test_lesson();
     test_reports();
