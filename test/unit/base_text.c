@@ -142,14 +142,23 @@ static void test_clock(void)
 
 static void test_random(void)
 {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    static char many[62000 + 1];
     char a[15], b[15], uuid[RAND_UUID_SIZE];
     rand_token(a, 14);
     rand_token(b, 14);
-    tap_ok(strlen(a) == 14 &&
-               strspn(a, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                         "0123456789") == 14 &&
-               strcmp(a, b) != 0,
-           "tokens");
+    tap_ok(strlen(a) == 14 && strspn(a, letters) == 14 && strcmp(a, b) != 0, "tokens");
+    rand_token(many, 62000);
+    tap_ok(strlen(many) == 62000 && strspn(many, letters) == 62000, "a long one");
+    size_t seldom = 62000, often = 0;
+    for (const char *c = letters; *c; c++) {
+        size_t n = 0;
+        for (const char *p = many; *p; p++)
+            n += *p == *c;
+        seldom = n < seldom ? n : seldom;
+        often = n > often ? n : often;
+    }
+    tap_ok(seldom > 700 && often < 1300, "each letter as often: %zu to %zu of 1000", seldom, often);
     rand_uuid(uuid);
     tap_ok(strlen(uuid) == 36 && uuid[14] == '4' && strchr("89ab", uuid[19]) &&
                strspn(uuid, "0123456789abcdef-") == 36,
