@@ -35,9 +35,10 @@ deliver() { # WANTED-STATUS [options of cpm-deliver]
 }
 
 @test "two answers, one of no use: the message goes to the other one, each gets ACK and BYE" {
-  # Slowly, so that cpm-invite is still there whenever the other answer comes.
+  # Slowly, so that cpm-invite is still there whenever the other answer comes; and if that is the one
+  # of no use and comes first, there are four seconds for the better one.
   RATE=1000 two_recipients empty_forked ack bye
-  deliver 0
+  deliver 0 --t1 4000
   sipp_content
   stop_sink
   assert_stored 1

@@ -169,6 +169,7 @@ static void cancel_timers(struct sip_agent *a)
     loop_cancel(a->loop, &a->poke);
     loop_cancel(a->loop, &a->answer_timer);
     loop_cancel(a->loop, &a->forks_timer);
+    loop_cancel(a->loop, &a->open_timer);
     loop_cancel(a->loop, &a->limit_timer);
     loop_cancel(a->loop, &a->linger_timer);
     loop_cancel(a->loop, &a->refresh_timer);

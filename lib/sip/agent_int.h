@@ -93,6 +93,7 @@ struct sip_agent {
     char *peer_path;               /* of the answer; the journal is read too late for this */
     const char *peer_setup;        /* static */
     bool open;                     /* the chosen one is of no use: a better one is welcome */
+    struct loop_timer open_timer;  /* so long also from a branch that did not ring */
 
     /* the end */
     struct failure failure;

@@ -84,6 +84,11 @@ static struct sdp_refusal read_answer(const struct sip_agent *a, const struct fo
     return err != 0 ? sdp_read_refusal(err) : sdp_answer_check(v, a->octets);
 }
 
+static void on_hopes_over(void *arg)
+{
+    bye_settled(arg);
+}
+
 static void take_answer(struct sip_agent *a, const struct fork *f, const struct osip_message *m)
 {
     struct sdp_view v = {.found = false};
@@ -92,6 +97,7 @@ static void take_answer(struct sip_agent *a, const struct fork *f, const struct 
 
     if (r.status != 0) {
         a->open = true;
+        loop_at(a->loop, &a->open_timer, clock_ms() + a->config->t1, on_hopes_over, a);
         give_up(a, r.status, sip_status(m), r.why, r.text);
     } else if ((err = emit_answered(a, sip_status(m), &v)) == EMSGSIZE) {
         give_up(a, EX_PROTOCOL, sip_status(m), "too-long", "the answer is too long");

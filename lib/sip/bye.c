@@ -26,10 +26,13 @@ static void write_fate(struct sip_agent *a)
     agent_enter(a, SIP_ENDED);
 }
 
-/* Where only the answer was of no use, whoever else rings may give a better one. */
+/* Where only the answer was of no use, another branch may give a better one: one that rings, or
+ * for a round trip one that does not. */
 void bye_settled(struct sip_agent *a)
 {
-    if (a->fate.method != NULL && !(a->open && forks_ringing(a)))
+    bool hopes = a->open && (forks_ringing(a) || a->open_timer.place != 0);
+
+    if (a->fate.method != NULL && !hopes)
         write_fate(a);
 }
 

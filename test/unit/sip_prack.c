@@ -267,6 +267,34 @@ static void test_later(void)
     party_free();
 }
 
+/* It did not ring, and comes when the BYE of the first is answered already. */
+static void say_late(void *arg)
+{
+    say(arg, 200, "b2", 0, ANSWER);
+}
+
+static void silent_is_better(struct party *p, struct sip_server *s, const struct osip_message *m,
+                             struct sip_server *invite)
+{
+    (void)invite;
+    ok(p, s, m);
+    if (strcmp(sip_method(m), "INVITE") == 0)
+        say(p, 200, "b1", 0, NULL);
+    if (strcmp(sip_method(m), "BYE") == 0)
+        loop_at(p->loop, &p->plan, clock_ms() + 20, say_late, p);
+}
+
+static void test_silent(void)
+{
+    struct party *p = call(silent_is_better, 5000);
+
+    run_until(is_settled);
+    tap_is_int(sip_agent_state(p->agent), SIP_TALKING, "so may be one that did not ring");
+    is_fact("dialog.confirmed.remote-tag", "b2");
+    is_fact("bye.answered.code", NULL);
+    party_free();
+}
+
 static void nobody_is_better(struct party *p, struct sip_server *s, const struct osip_message *m,
                              struct sip_server *invite)
 {
@@ -350,6 +378,7 @@ int main(void)
     test_two_branches();
     test_second();
     test_later();
+    test_silent();
     test_nobody();
     test_asked();
     test_refused();
