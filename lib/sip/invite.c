@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CREDENTIALS   400 /* octets of an Authorization, about */
 #define TOO_SMALL_MAX 3
 
 /* --- What is said. */
@@ -42,7 +43,7 @@ static void make_call(struct sip_agent *a)
 }
 
 /* Is the INVITE too large for UDP? Via and Contact are not known before the address is chosen, so
- * the longest IPv4 address stands for ours. */
+ * the longest IPv4 address stands for ours; nor is what will answer a challenge. */
 static bool is_large(struct sip_agent *a)
 {
     static const char longest[] = "255.255.255.255:65535";
@@ -62,7 +63,7 @@ static bool is_large(struct sip_agent *a)
     if (sip_via_add(m, SIP_TCP, longest, branch) == 0 && osip_message_to_str(m, &text, &n) == 0)
         osip_free(text);
     osip_message_free(m);
-    return n > SIP_LARGE;
+    return n + (a->config->auth_user != NULL ? CREDENTIALS : 0) > SIP_LARGE;
 }
 
 /* --- Where it goes. */
@@ -278,6 +279,9 @@ static void refused(struct sip_agent *a, struct sip_client *c, const struct osip
     if (code < 400 && redirect_take(a, m))
         return;
     refusal_set(a, m, NULL);
+    if (code == 482 &&
+        a->setback.status != 0) /* merged with the one of a target before (8.2.2.2) */
+        a->failure.status = EX_TEMPFAIL;
     if (code == 503) { /* another server may be in order */
         a->setback = a->failure;
         a->failure = (struct failure){.status = 0};

@@ -202,6 +202,41 @@ static void test_busy(void)
     end();
 }
 
+static void merged(struct party *p, struct sip_server *s, const struct osip_message *m,
+                   struct sip_server *invite)
+{
+    (void)invite;
+    if (s != NULL)
+        (void)sip_respond(p->stack, s, reply(m, 482, NULL));
+}
+
+/* The silent target has passed its INVITE on: this one is a copy, and nothing is refused for good.
+ */
+static void test_merged(void)
+{
+    struct party *p = call(merged, "sip:bob@example.com");
+
+    sip_agent_free(p->agent);
+    p->config.t1 = 4;
+    if (sip_agent_new(&p->agent, p->loop, &p->config, p->facts, &agent_ops, p) != 0)
+        abort();
+    zone_srv("_sip._udp.example.com", 1, 1, silent, "here.example.com");
+    zone_srv("_sip._udp.example.com", 2, 1, US, "here.example.com");
+    zone_address("here.example.com", "127.0.0.1");
+    sip_agent_invite(p->agent);
+    run_until(is_ended);
+    is_fact("invite.failed.code", "482");
+    is_fact("invite.failed.status", "75");
+    end();
+    p = call(merged, "sip:bob@example.com");
+    zone_srv("_sip._udp.example.com", 2, 1, US, "here.example.com");
+    zone_address("here.example.com", "127.0.0.1");
+    sip_agent_invite(p->agent);
+    run_until(is_ended);
+    is_fact("invite.failed.status", "69");
+    end();
+}
+
 static void test_all_fail(void)
 {
     struct party *p = call(busy_first, "sip:bob@example.com");
@@ -404,6 +439,7 @@ int main(void)
     test_refused();
     test_silent();
     test_busy();
+    test_merged();
     test_all_fail();
     test_unresolved();
     test_stopped_before();
