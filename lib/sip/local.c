@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 int local_start(struct local *l, struct loop *loop, const struct sip_config *c,
                 const struct sip_stack_ops *ops, void *arg)
@@ -17,6 +19,8 @@ int local_start(struct local *l, struct loop *loop, const struct sip_config *c,
     l->dns = dns_new(loop, &dns);
     return sip_stack_new(&l->stack, loop, (struct sip_timers){c->t1, c->t2, c->t4}, ops, arg);
 }
+
+#define PAIR_TRIES 64 /* ports that UDP has taken and TCP not */
 
 static const struct local_end *end_for(const struct local *l, const struct sip_hop *to)
 {
@@ -75,8 +79,31 @@ static int listen_on(struct local *l, const struct sip_hop *to, const struct net
 }
 
 /* A peer may have to say by TCP what is too large for UDP, so whoever is called there is there on
- * the same port by TCP too (RFC 3261 18.2.1). That port may be somebody else's: then it is UDP
- * alone. */
+ * the same port by TCP too (RFC 3261 18.2.1). So that port is chosen which both have free, if there
+ * is any in the range; else it is UDP alone. */
+static int listen_udp(struct local *l, const struct sip_hop *to, struct net_bind b,
+                      struct net_addr *bound)
+{
+    struct net_bind range = b;
+
+    for (int i = 0; i < PAIR_TRIES; i++) {
+        struct net_addr at;
+        int fd, err = net_open(SOCK_STREAM, &range, to->addr.ss.ss_family, true, &fd, &at);
+        if (err != 0)
+            break;
+        struct net_bind one = one_port(&at);
+        err = listen_on(l, to, &one, bound);
+        (void)close(fd); /* opened again in a moment, by the stack */
+        if (err != EADDRINUSE)
+            return err;
+        if (b.port_low != 0 && net_port(&at) == b.port_high)
+            break;
+        if (b.port_low != 0)
+            range.port_low = (uint16_t)(net_port(&at) + 1);
+    }
+    return listen_on(l, to, &b, bound);
+}
+
 static void listen_beside(struct local *l, const struct sip_hop *udp, const struct net_addr *bound)
 {
     struct sip_hop tcp = {.transport = SIP_TCP, .addr = udp->addr};
@@ -117,7 +144,7 @@ int local_listen(struct local *l, const struct sip_hop *to, struct net_addr *bou
         b = (struct net_bind){.port_low = 0};
         if (l->config->sip_bind != NULL && net_parse_bind(l->config->sip_bind, &b) != 0)
             return EINVAL;
-        err = listen_on(l, to, &b, bound);
+        err = to->transport == SIP_UDP ? listen_udp(l, to, b, bound) : listen_on(l, to, &b, bound);
     }
     if (err != 0)
         return err;
