@@ -59,6 +59,23 @@ is() {
   ends 75 12000000 stuck -- --stall-timeout 1 --chunk-size 40M
 }
 
+@test "a chunk that is not answered for 30 seconds: 75, and the next attempt is gentler" {
+  fast_clock msrp-serve
+  ends 75 5000 mute -- --start-timeout 10h --accept-timeout 1h --stall-timeout 1h
+  grep -q 'msrp.failed .*30 seconds' s
+  is learnt.window 2560
+}
+
+@test "a notification that comes in the session is handed on" {
+  start_sink --behave send-imdn
+  make_message 5000
+  rm -f s
+  deliver 0
+  stop_sink
+  is imdn.received.status delivered
+  is imdn.received.message-id "$(cpm-session get s entry.message)"
+}
+
 @test "each code has its verdict" {
   local code status
   for code in 400:69 403:69 408:75 413:69 415:69 423:75 481:75 501:76 506:75 499:69 599:75 699:69; do

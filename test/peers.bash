@@ -149,20 +149,21 @@ same_origin() {
   [ "$first" = "$again" ]
 }
 
-# fast_clock: time runs 100 times as fast for cpm-invite. FAST are the options of cpm-deliver that go
-# with it: what must not be over in a hundredth of its time.
+# fast_clock [STAGE]: time runs 100 times as fast for cpm-invite, or for cpm-STAGE. FAST are the
+# options of cpm-deliver that go with cpm-invite: what must not be over in a hundredth of its time.
 fast_clock() {
-  local library
+  local library stage=${1:-invite} variable
   for library in /usr/lib/*/faketime/libfaketime.so.1; do
     [ -e "$library" ] || return 1
   done
   cat >fast <<END
 #!/bin/sh
 export LD_PRELOAD=$library FAKETIME='+0 x100' ASAN_OPTIONS=verify_asan_link_order=0
-exec '$CPM_BIN/cpm-invite' "\$@"
+exec '$CPM_BIN/cpm-$stage' "\$@"
 END
   chmod 700 fast
-  export CPM_EXEC_INVITE=$PWD/fast
+  variable=CPM_EXEC_${stage^^}
+  export "${variable//-/_}=$PWD/fast"
   FAST=(--t1 60000 --t2 120000 --t4 60000 --answer-timeout 3600 --start-timeout 36000)
 }
 

@@ -12,6 +12,7 @@ import time
 
 from recipient import Call, Conn, THEM, check
 
+SEEN = set()  # Message-IDs, in all calls
 QUIET = 0.05  # nothing came for so long: what was sent at once is there
 
 
@@ -35,6 +36,9 @@ class Taker(Conn):
         self.flags += self.flag
         self.waiting.append(self.name)
         self.message_id = re.search(r"Message-ID: (\S+)", head).group(1)
+        check(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+%=-]{3,31}", self.message_id), "an ident: " + head)
+        SEEN.add(self.message_id)
+        check(len(SEEN) == 1, "one message: %s" % SEEN)
         self.done = self.flag == "$"
         check(not self.done or len(self.body) == total, "the last chunk ends at the total")
         return head
