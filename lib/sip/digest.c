@@ -140,6 +140,16 @@ static bool read_param(struct challenge *c, struct slice name, struct slice valu
     return true;
 }
 
+/* Can it stand between quotes again? What came without them may not. */
+static bool quotable(const char *text)
+{
+    for (; text != NULL && *text != '\0'; text++) {
+        if (*text == '"' || (*text == '\\' && *++text == '\0'))
+            return false;
+    }
+    return true;
+}
+
 int challenge_parse(struct slice value, struct challenge *c)
 {
     struct slice rest = digest_params(value), name, text;
@@ -149,7 +159,8 @@ int challenge_parse(struct slice value, struct challenge *c)
     while (err == 0 && rest.n > 0 && digest_param(&rest, &name, &text))
         if (!read_param(c, name, text))
             err = EPROTONOSUPPORT;
-    if (err == 0 && (c->realm == NULL || c->nonce == NULL))
+    if (err == 0 && (c->realm == NULL || c->nonce == NULL || !quotable(c->realm) ||
+                     !quotable(c->nonce) || !quotable(c->opaque)))
         err = EBADMSG;
     if (err != 0)
         challenge_free(c);

@@ -100,6 +100,8 @@ static void test_shapes(void)
         {"Basic realm=\"r\"", EPROTONOSUPPORT},
         {"Digest realm=\"r\", nonce=\"n\", algorithm=AKAv1-MD5", EPROTONOSUPPORT},
         {"Digest realm=\"r\", nonce=\"n\", qop=\"auth-int\"", EPROTONOSUPPORT},
+        {"Digest realm=a\"b, nonce=n", EBADMSG},
+        {"Digest realm=a, nonce=n\\", EBADMSG},
         {"Digest ,,, realm=\"r\",, nonce=\"n\",", 0},
     };
 
