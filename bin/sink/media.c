@@ -306,7 +306,9 @@ static void on_io(void *arg, uint32_t events)
     }
     if (events & EPOLLOUT)
         flush(k);
-    if (k->sock.fd >= 0 && events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+    /* TLS may have to write before it reads. */
+    if (k->sock.fd >= 0 &&
+        (events & (EPOLLIN | EPOLLHUP | EPOLLERR) || (k->sock.tls && !k->throttle.place)))
         read_all(k);
 }
 

@@ -309,9 +309,9 @@ static void on_conn(void *arg, uint32_t events)
         read_all(c); /* the peer's last words may tell more */
     if (err)
         fail(c, err);
-    /* With TLS octets may have come along with the end of the handshake. */
-    if (!c->dead && !c->sock.shaking &&
-        ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || sock_pending(&c->sock)))
+    /* TLS may have octets already, from the end of the handshake, or have to write before it reads.
+     */
+    if (!c->dead && !c->sock.shaking && ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || c->sock.tls))
         read_all(c);
     stack_leave(s);
 }

@@ -197,8 +197,36 @@ static void test_connection(void)
     (void)close(client);
 }
 
+/* A port that nobody listens on is kept for connections that come from it. */
+static void test_reserved(void)
+{
+    struct net_bind b = {.host = "127.0.0.1"};
+    struct net_addr at, from, peer;
+    int listener, reserved, client[3], server;
+    (void)net_open(SOCK_STREAM, &b, AF_UNSPEC, false, &listener, &at);
+    tap_ok(net_reserve(&b, AF_UNSPEC, &reserved, &from) == 0 && flagged(reserved), "reserved");
+    tap_ok(net_connect_from(&from, &at, &client[0]) == 0 && flagged(client[0]),
+           "connecting from it");
+    tap_ok(waits(listener, POLLIN) && net_accept(listener, &server, &peer) == 0 &&
+               net_port(&peer) == net_port(&from),
+           "the peer sees that port");
+    (void)close(server);
+    tap_is_int(net_connect_from(&from, &at, &client[1]), 0, "a second one to the same place");
+    tap_ok(waits(listener, POLLIN) && net_accept(listener, &server, &peer) == 0 &&
+               net_port(&peer) != net_port(&from),
+           "comes from another port");
+    (void)close(server);
+    tap_is_int(net_connect(&from, &client[2]), 0, "connecting to the port");
+    tap_ok(waits(client[2], POLLOUT) && net_connected(client[2]) == ECONNREFUSED, "is refused");
+    for (int i = 0; i < 3; i++)
+        (void)close(client[i]);
+    (void)close(reserved);
+    (void)close(listener);
+}
+
 int main(void)
 {
+    test_reserved();
     test_bind_text();
     test_address_text();
     test_resolve();
