@@ -114,6 +114,11 @@ meets() {
   said 'the peer shows no certificate'
 }
 
+@test "it does not trust our certificate: 77" {
+  meets 77 refuses
+  said 'the peer refuses our certificate: unknown CA'
+}
+
 @test "we connect, in TLS 1.2 and 1.3" {
   meets 0 passive self TLSv1_3
   grep -q ' msrp.connected .* role=active tls=TLSv1.3' s

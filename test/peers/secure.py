@@ -170,6 +170,21 @@ def strangers():
     call.bye()
 
 
+def refuses():
+    """Wants a certificate of a CA that it knows."""
+    call = Secure()
+    call.answer(THEM, print_=own("self"))
+    picky = context(False, "self")
+    picky.verify_mode = ssl.CERT_REQUIRED
+    picky.load_verify_locations("%s/ca.pem" % CERTS)
+    try:
+        picky.wrap_socket(socket.create_connection((call.host, call.port), GUARD))
+        check(False, "the certificate does not pass")
+    except ssl.SSLCertVerificationError:
+        pass
+    call.bye()
+
+
 def breaks(octets):
     """Goes away without a word in the middle."""
     call = Secure()
@@ -217,7 +232,7 @@ def kernel():
     call.bye()
 
 
-SCENARIOS = {f.__name__: f for f in (active, early, other, passive, strangers, breaks, plain, no_tls,
+SCENARIOS = {f.__name__: f for f in (active, early, other, passive, strangers, refuses, breaks, plain, no_tls,
                                      kernel)}
 
 if __name__ == "__main__":
