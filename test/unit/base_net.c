@@ -202,7 +202,7 @@ static void test_reserved(void)
 {
     struct net_bind b = {.host = "127.0.0.1"};
     struct net_addr at, from, peer;
-    int listener, reserved, client[3], server;
+    int listener, reserved, client[3], server = -1;
     (void)net_open(SOCK_STREAM, &b, AF_UNSPEC, false, &listener, &at);
     tap_ok(net_reserve(&b, AF_UNSPEC, &reserved, &from) == 0 && flagged(reserved), "reserved");
     tap_ok(net_connect_from(&from, &at, &client[0]) == 0 && flagged(client[0]),
