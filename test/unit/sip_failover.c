@@ -103,6 +103,14 @@ static struct party *call(void (*serve)(struct party *p, struct sip_server *s,
     return p;
 }
 
+/* An agent that takes in what was changed in the options. */
+static void renew(struct party *p)
+{
+    sip_agent_free(p->agent);
+    if (sip_agent_new(&p->agent, p->loop, &p->config, p->facts, &agent_ops, p) != 0)
+        abort();
+}
+
 static void end(void)
 {
     sip_agent_free(party.agent);
@@ -172,10 +180,8 @@ static void test_silent(void)
 {
     struct party *p = call(yes, "sip:bob@example.com");
 
-    sip_agent_free(p->agent);
     p->config.t1 = 4; /* timer B: 256 ms */
-    if (sip_agent_new(&p->agent, p->loop, &p->config, p->facts, &agent_ops, p) != 0)
-        abort();
+    renew(p);
     zone_srv("_sip._udp.example.com", 1, 1, silent, "here.example.com");
     zone_srv("_sip._udp.example.com", 2, 1, US, "here.example.com");
     zone_address("here.example.com", "127.0.0.1");
@@ -216,10 +222,8 @@ static void test_merged(void)
 {
     struct party *p = call(merged, "sip:bob@example.com");
 
-    sip_agent_free(p->agent);
     p->config.t1 = 4;
-    if (sip_agent_new(&p->agent, p->loop, &p->config, p->facts, &agent_ops, p) != 0)
-        abort();
+    renew(p);
     zone_srv("_sip._udp.example.com", 1, 1, silent, "here.example.com");
     zone_srv("_sip._udp.example.com", 2, 1, US, "here.example.com");
     zone_address("here.example.com", "127.0.0.1");
@@ -378,6 +382,8 @@ static void test_dialog_silence(void)
 
     (void)snprintf(text, sizeof text, "sip:bob@127.0.0.1:%u", US);
     p->config.to = text;
+    p->config.dns_timeout = 60000;
+    renew(p);
     zone_mood(ZONE_SILENT, "peer.example.com", 0);
     sip_agent_invite(p->agent);
     run_until(is_settled);
