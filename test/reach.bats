@@ -210,10 +210,11 @@ local_port() {
   cpm-session get s invite.sent.next-hop | grep -qF "[::1]:$port"
 }
 
-# A NAT: what goes to it leaves from another port, and only what comes back there gets in.
+# A NAT: what goes to it leaves from another address and port, and only what comes back there gets
+# in.
 start_nat() { # PORT-OF-THE-PEER
   pick_port
-  socat "UDP4-LISTEN:$PORT,bind=127.0.0.1,fork,reuseaddr" "UDP4:127.0.0.1:$1" 3>&- </dev/null 2>nat.err &
+  socat "UDP4-LISTEN:$PORT,bind=127.0.0.1,fork,reuseaddr" "UDP4:127.0.0.1:$1,bind=127.0.0.9" 3>&- </dev/null 2>nat.err &
   PEER_PIDS+=("$!")
   listens "$!" udp "$PORT"
   NAT=$PORT
@@ -224,7 +225,7 @@ start_nat() { # PORT-OF-THE-PEER
   local port=${SINK_HOST%%;*}
   port=${port##*:}
   start_nat "$port"
-  deliver 0 --proxy "sip:127.0.0.1:$NAT;lr;transport=udp" --sip-advertise 192.0.2.9
+  deliver 0 --proxy "sip:127.0.0.1:$NAT;lr;transport=udp" --sip-advertise 192.0.2.9 --t1 50
   [ "$(cpm-session get s bye.answered.code)" = 200 ]
   cpm-session get s invite.sent.via | grep -q '^192\.0\.2\.9:'
   stop_sink
