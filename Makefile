@@ -134,7 +134,7 @@ $(BUILD)/pic/%.o: %.c $(BUILD)/flags
 -include $(shell test -d $(BUILD) && find $(BUILD) -path $(BUILD)/asan -prune -o -path $(BUILD)/gcc -prune -o \
 	-path $(BUILD)/clang -prune -o -path '$(BUILD)/fuzz-*' -prune -o -name '*.d' -print)
 
-.PHONY: FORCE help demo check check-long units unit asan valgrind fuzzers fuzz lint format bench install \
+.PHONY: FORCE help demo check check-long units unit asan valgrind fuzzers fuzz lint format bench bench-queue install \
 	uninstall clean
 FORCE:
 
@@ -149,6 +149,7 @@ help:
 	@echo 'make lint       layout, rooms, words, lengths, manual pages, both compilers'
 	@echo 'make format     lays the C files out'
 	@echo 'make bench      what deliveries cost, beside bare sendfile, bare TLS and processes that do nothing'
+	@echo 'make bench-queue what a queue of up to 100,000 entries costs'
 	@echo 'make install    to PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away'
 	@echo 'make clean      removes build/'
 
@@ -202,6 +203,9 @@ format:
 
 bench: all $(BENCHES:%=$(BUILD)/test/bench/%)
 	@scripts/bench $(BUILD)
+
+bench-queue: all
+	@scripts/bench-queue $(BUILD)
 
 install: all
 	install -d '$(DESTDIR)$(BINDIR)'

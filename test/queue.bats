@@ -469,6 +469,20 @@ start_slow_run() {
   run -0 cpm-queue -Q q list
 }
 
+@test "a pass opens only what is due, however much waits" {
+  local i name BOB=sip:bob@example.net
+  make_message 10
+  for i in $(seq 300); do echo "sip:r$i@example.net m.cpim"; done >list
+  cpm-queue -Q q add --from "$ALICE" --many <list >ids
+  for name in q/wait/*; do mv "$name" "q/wait/4102444800-${name#q/wait/*-}"; done
+  start_sink
+  add_message one "$BOB"
+  ASAN_OPTIONS=detect_leaks=0 strace -qq -e trace=openat -o trace cpm-queue -q -Q q run
+  [ "$(grep -c '"q/wait/[0-9]' trace)" -eq 1 ]
+  [ "$(grep -c 'q/wait", ' trace)" -eq 1 ]
+  assert_count done 1
+}
+
 @test "many runners at once deliver each message once" {
   local i pids=()
   start_sink
