@@ -63,24 +63,24 @@ struct names {
     struct runner *r;
     struct queue_name *v;
     size_t count, room;
-    char hashes[64][QUEUE_RECIPIENT_SIZE]; /* of --to */
-    size_t hash_count;
 };
 
-static bool is_wanted(const struct names *s, const struct queue_name *n)
+/* With --to: his alone. By the name, so somebody who shares the eight digits may be served too. */
+static bool is_wanted(const struct runner *r, const struct queue_name *n)
 {
-    for (size_t i = 0; i < s->hash_count; i++) {
-        if (queue_is_for(n, s->hashes[i]))
+    const struct opt_list *to = &r->config->to;
+    for (size_t i = 0; i < to->n; i++) {
+        if (queue_is_for(n, r->hashes[i]))
             return true;
     }
-    return s->hash_count == 0;
+    return to->n == 0;
 }
 
 static bool take_name(void *arg, const struct queue_name *n)
 {
     struct names *s = arg;
     struct runner *r = s->r;
-    if (!is_wanted(s, n))
+    if (!is_wanted(r, n))
         return true;
     if (r->when == WHEN_DUE && n->due > clock_wall_ms() / 1000) {
         r->next_due = n->due < r->next_due ? n->due : r->next_due;
@@ -105,9 +105,6 @@ static int by_due(const void *a, const void *b)
 static int take_names(struct runner *r)
 {
     struct names s = {.r = r};
-    const struct opt_list *to = &r->config->to;
-    for (; s.hash_count < to->n && s.hash_count < 64; s.hash_count++)
-        queue_recipient(to->v[s.hash_count], s.hashes[s.hash_count]);
     r->next_due = INT64_MAX;
     line_clear(r); /* what was there is read again */
     int err = queue_walk(r->queue, QUEUE_WAIT, take_name, NULL, &s);
@@ -169,6 +166,8 @@ static void look(void *arg)
 static void on_arrival(void *arg, const struct queue_name *n)
 {
     struct runner *r = arg;
+    if (n && !is_wanted(r, n))
+        return;
     if (n && n->due <= clock_wall_ms() / 1000) {
         line_add(r, n);
         fill_soon(r);
@@ -259,7 +258,11 @@ int run(const struct config *c, char **operands, int count)
     if (status)
         return status;
     r.loop = loop_new();
+    r.hashes = mem_new((c->to.n + 1) * sizeof *r.hashes);
+    for (size_t i = 0; i < c->to.n; i++)
+        queue_recipient(c->to.v[i], r.hashes[i]);
     status = pass(&r);
+    free(r.hashes);
     line_free(&r);
     queue_close(r.queue);
     loop_free(r.loop);

@@ -25,8 +25,9 @@ struct runner {
     const struct config *config;
     struct queue *queue;
     struct loop *loop;
-    enum queue_when when;     /* WHEN_ANY with --to */
-    struct recipient **table; /* by hash, open addressing */
+    enum queue_when when;                 /* WHEN_ANY with --to */
+    char (*hashes)[QUEUE_RECIPIENT_SIZE]; /* of --to */
+    struct recipient **table;             /* by hash, open addressing */
     size_t table_size, recipient_count;
     struct recipient *first, *last; /* the line */
     int64_t active;
