@@ -1,6 +1,7 @@
 /* What comes in, legal and not: the essence of RFC 4475 and of what libosip2 is known to take
  * wrongly, in messages of our own. */
 #include "sip/fence.h"
+#include "sip/stack_int.h"
 #include "test/unit/sip_raw.h"
 
 #define A_VIA  "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKf1\r\n"
@@ -243,6 +244,15 @@ static void on_the_wire(void)
     pair_free(p);
 }
 
+static char *written(osip_message_t *m)
+{
+    char *text = NULL;
+    size_t n;
+    if (message_text(m, &text, &n) != 0)
+        abort();
+    return text;
+}
+
 static void building(void)
 {
     osip_message_t *m;
@@ -266,6 +276,15 @@ static void building(void)
     tap_ok(sip_header_add(m, "Route", "<sip:a;lr>, <sip:b;lr>") == 0 &&
                osip_list_size(&m->routes) == 2,
            "a Route set");
+    osip_message_set_method(m, mem_dup("INFO"));
+    osip_message_set_version(m, mem_dup("SIP/2.0"));
+    osip_uri_init(&m->req_uri);
+    (void)osip_uri_parse(m->req_uri, "sip:a@b");
+    osip_free(written(m));
+    (void)sip_header_add(m, "X-Late", "yes");
+    char *text = written(m);
+    tap_ok(strstr(text, "X-Late: yes") != NULL, "what comes after it was written is written too");
+    osip_free(text);
     sip_header_remove(m, "route");
     sip_header_remove(m, "Contact");
     tap_ok(osip_list_size(&m->routes) == 0 && !sip_header(m, "Contact", 0), "taken out");
