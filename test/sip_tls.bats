@@ -76,6 +76,15 @@ said() { # TEXT on stderr, in one line
   assert_stored 1
 }
 
+@test "over IPv6" {
+  certs
+  SINK_SIP=tls:[::1]:0 start_sink --sip-tls-cert "$CERTS/good.pem" --sip-tls-key "$CERTS/good.key"
+  make_message 5000
+  CPM_MSRP_LISTEN='[::1]' deliver 0 --msrps
+  grep -q ' invite.sent .* transport=tls next-hop="\?\[::1\]' s
+  grep -q ' msrp.connected .*peer="\?\[::1\].* tls=TLSv1.3' s
+}
+
 @test "sips: goes by TLS, with a sips: Contact, and through a proxy too" {
   certs
   start_tls_sink good
@@ -191,6 +200,16 @@ taken_over() { # options
   start_tls_sink good --behave read-rate=20000
   taken_over --proxy "sip:$PROXY_TLS;transport=tls;lr" --sip-tls-cert "$CERTS/good.pem" \
     --sip-tls-key "$CERTS/good.key"
+}
+
+@test "cpm-invite is killed: the BYE is challenged over TLS" {
+  certs
+  with_kamailio good WITH_AUTH 'AUTH_ALGORITHM="SHA-256"' AUTH_FLAGS=1
+  start_tls_sink good --behave read-rate=20000
+  echo s3cret >password
+  taken_over --proxy "sip:$PROXY_TLS;transport=tls;lr" --auth-user alice --auth-password-file password
+  grep -q 'challenge=407 .* method=BYE' proxy.log
+  grep -q 'authentic=BYE' proxy.log
 }
 
 # --- What is said.

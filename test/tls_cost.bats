@@ -74,3 +74,21 @@ loaded() { # LIBRARY
   cmp got m.cpim
   [ "$(($(paste -sd+ sent)))" -eq "$(stat -c %s m.cpim)" ]
 }
+
+@test "128 MiB over TLS, in at most 256 KiB more memory than 1 MiB" {
+  cc -shared -fPIC -D_GNU_SOURCE -O1 -o peak.so "$BATS_TEST_DIRNAME/preload/peak.c"
+  local size small large
+  for size in 1M 128M; do
+    start_sink
+    make_message "$size"
+    LD_PRELOAD=$PWD/peak.so PEAK_FILE=$PWD/peak.$size deliver 0 --msrps
+    stop_sink
+    assert_stored 1
+    rm -r store s
+  done
+  small=$(sed -n 's/^cpm-msrp-serve //p' peak.1M)
+  large=$(sed -n 's/^cpm-msrp-serve //p' peak.128M)
+  echo "# cpm-msrp-serve: $small KiB at 1 MiB, $large KiB at 128 MiB" >&3
+  [ "$((large - small))" -le 256 ]
+  rm -f m.cpim content
+}
