@@ -73,6 +73,13 @@ no_bye_of_ours() {
   recipient_ended
 }
 
+@test "requests while it rings" {
+  start_recipient dialog.py udp early
+  make_message 10
+  deliver 0
+  recipient_ended
+}
+
 @test "re-INVITEs that cross: 491 to both, ours again after a pause" {
   fast_clock
   SIPP_EXPIRES='300;refresher=uac' SIPP_ALLOW='INVITE, ACK, BYE, CANCEL' \

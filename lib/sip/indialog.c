@@ -174,9 +174,9 @@ static void outside(struct sip_agent *a, struct sip_server *s, const struct osip
 
 /* Is the number in order? (RFC 3261 12.2.2.) The same number again in another transaction is no new
  * request either. */
-static bool in_order(struct sip_agent *a, struct sip_server *s, const struct osip_message *m)
+static bool in_order(struct sip_agent *a, struct dialog *d, struct sip_server *s,
+                     const struct osip_message *m)
 {
-    struct dialog *d = &a->chosen->dialog;
     int64_t n = cseq_of(m);
 
     if (n <= d->remote_cseq) {
@@ -194,17 +194,43 @@ static bool too_late(const struct sip_agent *a, const struct method *known)
     return a->state != SIP_TALKING && known->inside != bye && known->inside != notice_message;
 }
 
-static void inside(struct sip_agent *a, struct sip_server *s, const struct osip_message *m)
+/* Before the answer our offer is open, and only a target can be refreshed (RFC 3311 5.2). */
+static void early(struct sip_agent *a, struct fork *f, struct sip_server *s,
+                  const struct osip_message *m, const struct method *known)
+{
+    const char *type;
+
+    if (known->inside == reoffer_invite ||
+        (known->inside == reoffer_update && sip_body(m, &type).n > 0)) {
+        indialog_answer(a, s, m, 491);
+    } else if (known->inside == reoffer_update) {
+        struct osip_message *r = sip_response_to(m, 200, NULL);
+        dialog_retarget(&f->dialog, m);
+        (void)sip_header_add(r, "Contact", f->dialog.contact);
+        indialog_respond(a, s, r);
+    } else if (known->inside == bye) {
+        indialog_answer(a, s, m, 481); /* whoever was called refuses the INVITE instead (15) */
+    } else {
+        known->inside(a, s, m);
+    }
+}
+
+static void inside(struct sip_agent *a, struct fork *f, struct sip_server *s,
+                   const struct osip_message *m)
 {
     const struct method *known = method_of(m);
     struct osip_message *r;
 
-    if (!in_order(a, s, m))
+    if (!in_order(a, &f->dialog, s, m))
         return;
     if (!allowed(known))
         indialog_answer(a, s, m, known != NULL ? 405 : 501);
     else if ((r = bad_extension(m)) != NULL)
         indialog_respond(a, s, r);
+    else if (f->early)
+        early(a, f, s, m, known);
+    else if (f != a->chosen)
+        indialog_answer(a, s, m, known->inside == bye ? 200 : 481);
     else if (too_late(a, known))
         indialog_answer(a, s, m, 481);
     else
@@ -213,20 +239,11 @@ static void inside(struct sip_agent *a, struct sip_server *s, const struct osip_
 
 /* --- The door. */
 
-static struct fork *fork_of(struct sip_agent *a, const struct osip_message *m)
-{
-    struct fork *f = a->forks;
-
-    while (f != NULL && !dialog_matches(&f->dialog, m))
-        f = f->next;
-    return f;
-}
-
 void indialog_request(void *arg, struct sip_server *s, const struct osip_message *m,
                       const struct sip_hop *from, struct sip_server *invite)
 {
     struct sip_agent *a = arg;
-    struct fork *f = fork_of(a, m);
+    struct fork *f = fork_find(a, m);
     const char *method = sip_method(m);
 
     a->from = *from;
@@ -240,9 +257,7 @@ void indialog_request(void *arg, struct sip_server *s, const struct osip_message
             refuse_stranger(a, s, sip_response_to(m, 481, NULL));
     } else if (f == NULL) {
         outside(a, s, m);
-    } else if (f != a->chosen) {
-        indialog_answer(a, s, m, strcmp(method, "BYE") == 0 ? 200 : 481);
     } else {
-        inside(a, s, m);
+        inside(a, f, s, m);
     }
 }

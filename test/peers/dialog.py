@@ -3,6 +3,7 @@
 Output and exit status as recipient.py.
 
 usage: dialog.py udp|tcp SCENARIO [ARGUMENT...]"""
+import re
 import socket
 import sys
 import threading
@@ -18,14 +19,15 @@ SDP = ("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\
 
 
 def say(call, text):
-    """Sends a request of ours as the call goes, and gives the final response."""
+    """Sends a request of ours as the call goes, and gives its final response."""
+    number = re.search(r"CSeq: .*", text).group(0).strip().encode()
     if call.over == "tcp":
         call.stream.send(text)
     else:
         call.sip.sendto(text.encode(), call.there)
     while True:
         got = call.stream.next() if call.over == "tcp" else call.sip.recv(65536)
-        if code_of(got) >= 200:
+        if code_of(got) >= 200 and number in got:
             return got
 
 
@@ -53,6 +55,25 @@ def moves(call, over):
         call.sip = home
     check(bye.startswith(b"BYE sip:home@"), "BYE comes to the new place: %s" % bye)
     call.reply(bye, "200 OK")
+
+
+def early(call):
+    """What may be asked while it rings; the numbers go on behind the answer."""
+    call.ring()
+    for method, body, code in (("OPTIONS", "", 200), ("INFO", "", 200), ("UPDATE", "", 200),
+                               ("UPDATE", SDP, 491), ("INVITE", SDP, 491), ("BYE", "", 481),
+                               ("PRACK", "", 481), ("FOO", "", 501)):
+        extra = "Contact: <sip:bob@%s>\r\n" % call.at
+        extra += "Content-Type: application/sdp\r\n" if body else ""
+        got = say(call, call.request(method, extra=extra, body=body))
+        check(code_of(got) == code, "%s while it rings: %d, not %s" % (method, code, got))
+        if method == "INVITE":
+            call.sip.sendto(call.request("ACK", again=True).encode(), call.there)
+    call.answer(THEM)
+    got = say(call, call.request("INFO", cseq=103))
+    check(code_of(got) == 500, "a number from before the answer")
+    call.take_message()
+    call.bye()
 
 
 def overtakes(call, last):
@@ -147,7 +168,7 @@ def long(call, refresher):
         check(not conn.done, "the transfer is cut")
 
 
-SCENARIOS = {f.__name__: f for f in (moves, overtakes, tagless, unroutable, odd, long)}
+SCENARIOS = {f.__name__: f for f in (moves, early, overtakes, tagless, unroutable, odd, long)}
 
 if __name__ == "__main__":
     SCENARIOS[sys.argv[2]](Rough(sys.argv[1]), *sys.argv[3:])

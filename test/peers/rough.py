@@ -103,9 +103,10 @@ class Rough(Call):
         self.stream.send(text.replace(b"Contact: <sip:bob@%s>" % self.at.encode(),
                                       b"Contact: <sip:bob@%s;transport=tcp>" % self.at.encode()))
 
-    def request(self, method, cseq=None, via=None, extra="", body="", inside=True, call_id=None):
-        """A request in the dialog, or a stranger's."""
-        self.n += 1
+    def request(self, method, cseq=None, via=None, extra="", body="", inside=True, call_id=None,
+                again=False):
+        """A request in the dialog, or a stranger's; `again` on the branch and number of the last."""
+        self.n += 0 if again else 1
         over = (via or self.over).upper()
         to = self.header("From") if inside else "<sip:alice@example.com>"
         return ("%s %s SIP/2.0\r\nVia: SIP/2.0/%s 192.0.2.9:5060;branch=z9hG4bKrough%d;rport\r\n"
