@@ -225,7 +225,8 @@ start_nat() { # PORT-OF-THE-PEER
   local port=${SINK_HOST%%;*}
   port=${port##*:}
   start_nat "$port"
-  deliver 0 --proxy "sip:127.0.0.1:$NAT;lr;transport=udp" --sip-advertise 192.0.2.9 --t1 50
+  deliver 0 --proxy "sip:127.0.0.1:$NAT;lr;transport=udp" --sip-advertise 192.0.2.9 \
+    --sip-bind 127.0.0.1 --t1 50
   [ "$(cpm-session get s bye.answered.code)" = 200 ]
   cpm-session get s invite.sent.via | grep -q '^192\.0\.2\.9:'
   stop_sink
