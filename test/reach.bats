@@ -3,13 +3,6 @@
 load helper
 load peers
 
-setup() {
-  cd "$BATS_TEST_TMPDIR" || return 1
-  umask 077
-  export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR HOME=$BATS_TEST_TMPDIR
-  SINK_PID='' SINK_LOG_PID=''
-}
-
 teardown() {
   stop_sink
   stop_peers
