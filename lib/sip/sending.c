@@ -260,6 +260,8 @@ static void on_limit(void *arg)
     struct sending *s = arg;
 
     err_step("%s: the DNS does not answer", s->uri);
+    targets_free(s->targets); /* what it says later is of no use any more */
+    s->targets = NULL;
     run_out(s, s->error != 0 ? s->error : ETIMEDOUT);
 }
 

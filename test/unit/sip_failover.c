@@ -1,5 +1,6 @@
 /* An INVITE and the requests of its dialog go to one target of a name after the other, and their
  * journal tells each try. The names come from a DNS server in the same loop. */
+#include "sip/agent_int.h"
 #include "test/unit/sip_call.h"
 #include "test/unit/zone.h"
 
@@ -394,6 +395,39 @@ static void test_dialog_silence(void)
     end();
 }
 
+static void yes_but_no_bye(struct party *p, struct sip_server *s, const struct osip_message *m,
+                           struct sip_server *invite)
+{
+    if (s != NULL && strcmp(sip_method(m), "BYE") == 0)
+        sip_server_forget(s);
+    else
+        yes(p, s, m, invite);
+}
+
+/* An answer of the DNS that comes too late sends nothing a second time. */
+static void test_dialog_late(void)
+{
+    struct party *p = call(yes_but_no_bye, "sip:bob@127.0.0.1");
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "sip:bob@127.0.0.1:%u", US);
+    p->config.to = text;
+    p->config.dns_timeout = 15400; /* it is asked again after 2.2 s */
+    renew(p);
+    zone_address("peer.example.com", "127.0.0.1");
+    zone_address("peer.example.com", "127.0.0.77");
+    zone_mood(ZONE_LOST, "peer.example.com", ns_t_a);
+    sip_agent_invite(p->agent);
+    run_until(is_settled);
+    free(p->agent->chosen->dialog.target); /* as if the peer had moved */
+    p->agent->chosen->dialog.target = mem_format("sip:bob@peer.example.com:%u", US);
+    sip_agent_end(p->agent, "done", 3000);
+    run_until(is_ended);
+    tap_is_str(p->seen, "INVITE ACK BYE", "one ACK, one BYE");
+    is_fact("bye.failed.why", "timeout");
+    end();
+}
+
 /* --- The takeover. */
 
 static bool is_done(struct party *p)
@@ -454,6 +488,7 @@ int main(void)
     test_dialog();
     test_dialog_failover();
     test_dialog_silence();
+    test_dialog_late();
     test_takeover();
     return tap_done();
 }
