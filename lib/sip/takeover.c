@@ -19,6 +19,10 @@ struct sip_takeover {
     struct voice voice;
     struct call call; /* call_id is NULL where the dialog was there from the start */
     struct dialog dialog;
+    struct branch { /* of a fork, which the dead owner would have ended */
+        struct dialog dialog;
+        struct branch *next;
+    } * branches;
     bool confirmed; /* there is a dialog */
     bool over;
     struct sip_client *cancel;
@@ -170,6 +174,62 @@ static void refused(struct sip_takeover *t, const struct osip_message *m)
     finish(t, sip_status(m), reason_of(m), NULL);
 }
 
+/* --- Another branch answers too (RFC 3261 13.2.2.4): ACK and BYE, without lines. */
+
+#define BRANCHES_MAX 16
+
+static void on_branch_response(void *arg, struct sip_client *c, const struct osip_message *m,
+                               const struct sip_hop *from)
+{
+    (void)arg;
+    (void)c;
+    (void)from;
+    if (sip_status(m) >= 200)
+        err_step("BYE of a forked dialog: %d %s", sip_status(m), reason_of(m));
+}
+
+static void on_branch_failed(void *arg, struct sip_client *c, int error)
+{
+    struct sip_takeover *t = arg;
+
+    (void)c;
+    err_step("BYE of a forked dialog: %s", local_why(&t->local, error));
+}
+
+static struct branch *branch_of(const struct sip_takeover *t, const struct osip_message *m,
+                                size_t *n)
+{
+    struct branch *b = t->branches;
+
+    for (*n = 0; b != NULL && !dialog_matches(&b->dialog, m); b = b->next)
+        ++*n;
+    return b;
+}
+
+static void branch_answered(struct sip_takeover *t, const struct osip_message *m)
+{
+    static const struct sip_client_ops ops = {on_branch_response, on_branch_failed};
+    size_t n;
+    struct branch *b = branch_of(t, m, &n);
+    struct call k = {.cseq = -1};
+
+    if (b != NULL) {
+        dialog_ack(&b->dialog, &t->local, b->dialog.invite_cseq);
+        return;
+    }
+    if (n < BRANCHES_MAX && call_from_facts(&k, t->facts) == 0 && cseq_of(m) == k.cseq) {
+        b = mem_new(sizeof(*b));
+        b->next = t->branches;
+        t->branches = b;
+        if (dialog_from_response(&b->dialog, &k, m) != 0)
+            err_step("the Record-Route of a 200 cannot be used");
+        dialog_ack(&b->dialog, &t->local, b->dialog.invite_cseq);
+        (void)dialog_send(&b->dialog, &t->voice,
+                          dialog_request(&b->dialog, t->config, "BYE", ++b->dialog.cseq), &ops, t);
+    }
+    call_free(&k);
+}
+
 /* No transaction of this process: the answers to the INVITE of the dead one. */
 static void on_stray(void *arg, const struct osip_message *m, const struct sip_hop *from)
 {
@@ -187,7 +247,9 @@ static void on_stray(void *arg, const struct osip_message *m, const struct sip_h
     else if (!t->confirmed)
         refused(t, m);
     else if (code < 300 && dialog_matches(&t->dialog, m))
-        dialog_ack(&t->dialog, &t->local, t->dialog.invite_cseq);
+        dialog_ack(&t->dialog, &t->local, cseq_of(m));
+    else if (code < 300)
+        branch_answered(t, m);
 }
 
 /* The peer's own BYE may come before ours is there: it is answered, and the session is over. */
@@ -277,6 +339,12 @@ void sip_takeover_free(struct sip_takeover *t)
     sip_stack_free(t->local.stack);
     call_free(&t->call);
     dialog_free(&t->dialog);
+    while (t->branches != NULL) {
+        struct branch *b = t->branches;
+        t->branches = b->next;
+        dialog_free(&b->dialog);
+        free(b);
+    }
     dns_free(t->local.dns);
     tls_context_free(t->local.tls);
     free(t);

@@ -262,6 +262,41 @@ static void test_nothing(void)
     party_free();
 }
 
+/* Another branch answers while the BYE of the chosen one is on its way. */
+static struct sip_server *bye_of_chosen;
+
+static void fork_answers(struct party *p, struct sip_server *s, const struct osip_message *m,
+                         struct sip_server *invite)
+{
+    bool chosen = strcmp(tag_of(m, true), "b1") == 0;
+
+    if (strcmp(sip_method(m), "BYE") != 0)
+        return;
+    if (chosen) {
+        bye_of_chosen = s;
+        final(p, &from_hop, 200, ANSWER);
+        return;
+    }
+    answer(p, s, m, invite);
+    (void)sip_respond(p->stack, bye_of_chosen, reply(sip_server_message(bye_of_chosen), 200, NULL));
+}
+
+static void test_fork(void)
+{
+    struct party *p = party_new(SIP_UDP, &ops);
+    char *local = dead_address();
+
+    p->serve = fork_answers;
+    write_sent(local);
+    write_confirmed(local);
+    tap_is_int(start(), 0, "a forked call");
+    run_until(is_done);
+    tap_is_str(p->seen, "ACK BYE ACK BYE", "the other branch gets ACK and BYE too");
+    is_fact("bye.answered.code", "200");
+    free(local);
+    party_free();
+}
+
 int main(void)
 {
     test_answered();
@@ -269,6 +304,7 @@ int main(void)
     test_crossing();
     test_silence();
     test_nothing();
+    test_fork();
     free(asked);
     return tap_done();
 }
