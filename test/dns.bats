@@ -392,3 +392,39 @@ tls_sink() {
   deliver 77 sips:bob@example.com
   said 'the certificate is for *.example.com, *, not for example.com'
 }
+
+@test "where a certificate does not pass, nothing is said without TLS" {
+  mkdir certs
+  "$BATS_TEST_DIRNAME/certs" certs
+  SINK_SIP=tls:127.0.0.1:0 start_sink --sip-tls-cert certs/star.pem --sip-tls-key certs/star.key \
+    --sip tcp:127.0.0.1:0
+  ports
+  local tries plain=
+  for ((tries = 0; tries < 500; tries++)); do
+    plain=$(sed -n 's/.* sink.listening .*uri="sip:127.0.0.1:\([0-9]*\);transport=tcp".*/\1/p' sink.log)
+    [ -z "$plain" ] || break
+    pause 20
+  done
+  start_dns --host-record=sip.example.com,127.0.0.1 \
+    --naptr-record=example.com,10,50,s,SIPS+D2T,,_sips._tcp.example.com \
+    --naptr-record=example.com,20,50,s,SIP+D2T,,_sip._tcp.example.com \
+    --srv-host="_sips._tcp.example.com,sip.example.com,$SINK_PORT" \
+    --srv-host="_sip._tcp.example.com,sip.example.com,$plain"
+  deliver 77 sip:bob@example.com --sip-tls-ca certs/ca.pem
+  tried "tls/127.0.0.1:$SINK_PORT"
+  rm s
+  deliver 77 sip:bob@example.com --sip-tls-ca none.pem
+  ! grep invite.sent s
+}
+
+@test "TLS that is not there at all is followed by what else there is" {
+  SINK_SIP=tcp:127.0.0.1:0 start_sink
+  ports
+  start_dns --host-record=sip.example.com,127.0.0.1 \
+    --naptr-record=example.com,10,50,s,SIPS+D2T,,_sips._tcp.example.com \
+    --naptr-record=example.com,20,50,s,SIP+D2T,,_sip._tcp.example.com \
+    --srv-host="_sips._tcp.example.com,sip.example.com,$DEAD" \
+    --srv-host="_sip._tcp.example.com,sip.example.com,$SINK_PORT"
+  deliver 0 sip:bob@example.com
+  tried "tls/127.0.0.1:$DEAD" "tcp/127.0.0.1:$SINK_PORT"
+}

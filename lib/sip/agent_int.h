@@ -78,6 +78,7 @@ struct sip_agent {
     struct targets *targets;
     struct failure setback; /* of the last target, while there may be others */
     int local_error;        /* why one could not even be tried */
+    bool only_tls;          /* a certificate did not pass: nothing is said without TLS then */
     struct sip_client *invite;
     int too_small;       /* 422s seen */
     unsigned challenges; /* to this INVITE */

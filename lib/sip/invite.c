@@ -68,12 +68,18 @@ static bool is_large(struct sip_agent *a)
 
 /* --- Where it goes. */
 
+/* Whoever could make a certificate fail must not thereby get the call in plain text. */
+static bool is_certificates(int error)
+{
+    return error == EKEYREJECTED || error == ELIBACC;
+}
+
 static void local_fault(struct sip_agent *a, int err)
 {
     const char *bind = a->config->sip_bind;
     struct sip_fault f;
     int status = err == EADDRINUSE ? EX_OSERR : err == EACCES ? EX_NOPERM : EX_CONFIG;
-    bool tls = err == EKEYREJECTED || err == ELIBACC;
+    bool tls = is_certificates(err);
 
     if (err == EKEYREJECTED)
         status = EX_NOPERM;
@@ -166,10 +172,15 @@ static void try_next(struct sip_agent *a)
     a->challenges = 0;
     while ((err = targets_next(a->targets, &hop)) == 0) {
         net_addr_text(text, &hop.addr);
+        if (a->only_tls && hop.transport != SIP_TLS) {
+            err_step("%s by %s is passed over", text, sip_via_name(hop.transport));
+            continue;
+        }
         err_step("INVITE to %s by %s", text, sip_via_name(hop.transport));
         a->local_error = send_to(a, &hop);
         if (a->local_error == 0)
             return;
+        a->only_tls = a->only_tls || is_certificates(a->local_error);
         err_step("%s: %s", text, local_why(&a->local, a->local_error));
     }
     if (err != EINPROGRESS)
@@ -212,6 +223,7 @@ static void on_failed(void *arg, struct sip_client *c, int error)
 
     (void)c;
     a->invite = NULL;
+    a->only_tls = a->only_tls || is_certificates(error);
     forks_drop_early(a);
     net_addr_text(where, &a->call.hop.addr);
     (void)snprintf(text, sizeof(text), "%s by %s: %s", where, sip_via_name(a->call.hop.transport),
