@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Digest authentication against Kamailio, which asks for it in every request but ACK and CANCEL.
+bats_require_minimum_version 1.5.0
 load helper
 load peers
 
@@ -42,7 +43,7 @@ proxy_asked() { # METHOD CHALLENGES
 
 # Nobody can read the password or the digest in what we write down.
 nothing_leaks() {
-  ! grep -E 's3cret|response="[0-9a-f]' s out err
+  run ! grep -E 's3cret|response="[0-9a-f]' s out err
   grep -q 'response="\*\*\*' err
 }
 
@@ -67,7 +68,7 @@ whole() { # ALGORITHM QOP [DEFINE...]
   whole MD5 0
   proxy_asked INVITE 1
   proxy_asked BYE 0
-  ! grep -q 'nc=0' err
+  run ! grep -q 'nc=0' err
 }
 
 @test "SHA-256 with qop=auth" {
@@ -96,7 +97,7 @@ whole() { # ALGORITHM QOP [DEFINE...]
   make_message 100
   deliver 77 --auth-user alice --auth-password-file password
   stop_sink
-  ! grep sink.invite sink.log
+  run ! grep sink.invite sink.log
   [ "$(grep -c 'challenge=407' proxy.log)" -eq 2 ]
   grep -q 'refused: 407 .*realm "edge.example.com" does not take the credentials' err
   [ "$(cpm-session get s invite.failed.why)" = credentials ]
@@ -115,7 +116,7 @@ whole() { # ALGORITHM QOP [DEFINE...]
   chmod 644 password
   make_message 100
   deliver 77 --auth-user alice --auth-password-file password
-  ! grep request= proxy.log
+  run ! grep request= proxy.log
   grep -q 'password: .*open to others' err
 }
 
