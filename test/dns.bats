@@ -336,6 +336,18 @@ start_named() {
   deliver 0 "sip:bob@127.0.0.1:$SINK_PORT" --transport udp
 }
 
+@test "several DNS servers, of either IP version: the next one when one is dead" {
+  start_sink
+  ports
+  start_dns --listen-address=::1 --host-record=h.example.com,127.0.0.1 \
+    --srv-host="_sip._udp.example.com,h.example.com,$SINK_PORT"
+  local dns=${CPM_DNS_SERVER##*:}
+  deliver 0 sip:bob@example.com --dns-server "127.0.0.1:$DEAD,[::1]:$dns"
+  tried "udp/127.0.0.1:$SINK_PORT"
+  rm s
+  deliver 0 sip:bob@example.com --dns-server "[::1]:$dns"
+}
+
 @test "an answer that is too large for UDP comes by TCP" {
   start_sink
   ports

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define GUARD_MS 10000 /* only against a hang */
+#define GUARD_MS 30000 /* only against a hang */
 /* The recipient repeats nothing: a test that stalls for a moment would find one ACK too many. */
 #define PATIENT ((struct sip_timers){GUARD_MS, GUARD_MS, GUARD_MS})
 
