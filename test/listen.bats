@@ -15,13 +15,20 @@ only_lines() {
   ! grep -vE '^[0-9-]{10}T[0-9:.]{12}Z cpm-[a-z-]+\[[0-9]+\] [a-z.]+ ' out
 }
 
-# survives udp|tcp STATUS SCENARIO [ARGUMENT...]
+# survives udp|tcp|tls STATUS SCENARIO [ARGUMENT...]
 survives() {
-  local over=$1 wanted=$2 status=0
+  local over=$1 wanted=$2 status=0 tls=()
   shift 2
+  if [ "$over" = tls ]; then
+    rm -rf certs
+    mkdir certs
+    sh "$BATS_TEST_DIRNAME/certs" certs
+    export CERT=$PWD/certs/good
+    tls=(--sip-tls-cert "$CERT.pem" --sip-tls-key "$CERT.key" --sip-tls-ca certs/ca.pem)
+  fi
   start_recipient rough.py "$over" "$@"
   make_message 5000
-  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" --t1 "${T1:-500}" m.cpim \
+  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" --t1 "${T1:-500}" "${tls[@]}" m.cpim \
     >out 2>err </dev/null || status=$?
   recipient_ended
   assert_status "$status" "$wanted"
@@ -43,6 +50,12 @@ survives() {
 
 @test "called over TCP: BYE comes by another connection" {
   survives tcp 75 elsewhere hangup
+}
+
+@test "called over TLS: requests, and BYE, come by another connection, with its own handshake" {
+  survives tls 0 elsewhere
+  rm s
+  survives tls 75 elsewhere hangup
 }
 
 @test "keep-alives over UDP and TCP, and the pong for a ping" {

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A recipient that is hard on the listening side of SIP, over UDP or TCP: it calls where the Contact
-of the INVITE points, sends what no peer should send, and then takes the message as if nothing had
-been. Output and exit status as recipient.py.
+"""A recipient that is hard on the listening side of SIP: it calls where the Contact of the INVITE
+points, sends what no peer should send, and then takes the message as if nothing had been. Output and
+exit status as recipient.py. CERT is its certificate for TLS, without .pem and .key.
 
-usage: rough.py udp|tcp SCENARIO [ARGUMENT...]"""
+usage: rough.py udp|tcp|tls SCENARIO [ARGUMENT...]"""
 import os
 import re
 import socket
@@ -13,6 +13,16 @@ sys.dont_write_bytecode = True
 from recipient import GUARD, HERE, THEM, Call, Conn, check  # noqa: E402
 
 MANY = 200
+
+
+def secure(sock, server):
+    """The same over TLS, with our certificate on either side; who the other is we do not ask."""
+    import ssl
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.load_cert_chain(os.environ["CERT"] + ".pem", os.environ["CERT"] + ".key")
+    return context.wrap_socket(sock, server_side=server)
 
 
 class Stream:
@@ -70,8 +80,9 @@ class Rough(Call):
         self.server = socket.create_server((HERE, 0))
         self.server.settimeout(GUARD)
         self.at = "%s:%d" % self.server.getsockname()
-        print("uri sip:bob@%s;transport=tcp" % self.at, flush=True)
-        self.stream = Stream(self.server.accept()[0])
+        print("uri sip:bob@%s;transport=%s" % (self.at, self.over), flush=True)
+        caller = self.server.accept()[0]
+        self.stream = Stream(secure(caller, True) if self.over == "tls" else caller)
         self.caller = self.stream
         self.invite, _ = self.wait("INVITE")
         self.path = re.search(rb"a=path:([^\r\n]+)", self.invite).group(1).decode()
@@ -101,7 +112,8 @@ class Rough(Call):
     def sendto(self, text, _):
         """What Call.reply sends on its datagram socket."""
         self.stream.send(text.replace(b"Contact: <sip:bob@%s>" % self.at.encode(),
-                                      b"Contact: <sip:bob@%s;transport=tcp>" % self.at.encode()))
+                                      b"Contact: <sip:bob@%s;transport=%s>" % (
+                                          self.at.encode(), self.over.encode())))
 
     def request(self, method, cseq=None, via=None, extra="", body="", inside=True, call_id=None,
                 again=False):
@@ -117,7 +129,8 @@ class Rough(Call):
                     cseq or 100 + self.n, method, extra, len(body), body))
 
     def connect(self):
-        return Stream(socket.create_connection(self.there, GUARD))
+        sock = socket.create_connection(self.there, GUARD)
+        return Stream(secure(sock, False) if self.over == "tls" else sock)
 
     def datagrams(self):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -165,13 +178,14 @@ def elsewhere(call, *more):
     """Requests in the dialog, and its BYE, on a connection that the peer makes to the Contact."""
     call.answer(THEM)
     there = call.connect()
-    there.send(call.request("OPTIONS", via="tcp"))
+    over = "tls" if call.over == "tls" else "tcp"
+    there.send(call.request("OPTIONS", via=over))
     check(code_of(there.next()) == 200, "OPTIONS on a new connection")
-    big = call.request("INFO", via="tcp", extra="X-Large: %s\r\n" % ("x" * 3000))
+    big = call.request("INFO", via=over, extra="X-Large: %s\r\n" % ("x" * 3000))
     there.send(big)
     check(code_of(there.next()) == 200, "INFO that is too large for UDP")
     if "hangup" in more:
-        there.send(call.request("BYE", via="tcp"))
+        there.send(call.request("BYE", via=over))
         check(code_of(there.next()) == 200, "BYE on a new connection")
         return
     call.take_message()
