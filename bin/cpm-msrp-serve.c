@@ -94,13 +94,12 @@ static void received(void *arg, struct slice content_type, struct slice body)
     (void)emit(arg, &o, MSRP_LINE_FACT);
 }
 
-/* The cursor stays at the line's beginning, so that whatever anybody else says covers it. */
 static void meter(void *arg, uint64_t octets, uint64_t total, int64_t ms, bool last)
 {
     char text[128];
     (void)arg;
     msrp_meter_text(text, sizeof text, octets, total, ms);
-    dprintf(STDERR_FILENO, "\r%s\033[K\r", last ? "" : text);
+    err_meter(last ? "" : text);
     if (last)
         err_step("%s", text);
 }

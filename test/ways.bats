@@ -260,3 +260,81 @@ f"
   [[ $(tail -n 1 s) == *' outcome '* ]]
   grep -q ' msrp.failed ' s
 }
+
+@test "a reader of stderr that does not read does not hold up a delivery" {
+  start_sink
+  make_message 3000000
+  mkfifo pipe
+  tail -f /dev/null <pipe 3>&- &
+  local holder=$! status=0
+  exec 7>pipe
+  timeout "$GUARD" cpm-deliver -vv --chunk-size 2048 -s s --from "$ALICE" --to "$BOB" m.cpim \
+    </dev/null >/dev/null 2>&7 || status=$?
+  exec 7>&-
+  kill "$holder"
+  assert_status "$status" 0
+  stop_sink
+  assert_stored 1
+}
+
+@test "too few descriptors are told at once, and nobody is left behind" {
+  start_sink
+  make_message 1000
+  local n
+  for n in 9 10 11; do
+    rm -f s
+    run --separate-stderr timeout $GUARD sh -c \
+      'ulimit -n "$3" && exec cpm-deliver -s s --from "$1" --to "$2" m.cpim' sh "$ALICE" "$BOB" $n
+    assert_status "$status" 71
+    [[ $stderr == *"Too many open files"* ]]
+    ! grep ":$(stat -c %i s) " /proc/locks
+  done
+}
+
+@test "single stages: a killed cpm-bye is noticed though nobody had asked for it before" {
+  start_sink --behave read-rate=50000
+  make_message 20000000
+  cpm-invite -s s --alone --from "$ALICE" --to "$BOB" </dev/null >i.out 2>i.err 3>&- &
+  local invite=$!
+  cpm-msrp-serve -s s --alone m.cpim </dev/null >s.out 2>s.err 3>&- &
+  local serve=$!
+  cpm-bye -s s --alone </dev/null >b.out 2>b.err 3>&- &
+  local bye=$!
+  cpm-session wait s msrp.connected --timeout "$GUARD"
+  for _ in {1..500}; do # until it has its byte
+    ! grep -q ":$(stat -c %i s) 4 4\$" /proc/locks || break
+    read -rt 0.02 <> <(:) || :
+  done
+  local from=$SECONDS
+  kill -KILL "$bye"
+  wait "$invite" || true
+  wait "$serve" || true
+  [ $((SECONDS - from)) -lt 50 ] # it was --start-timeout, 60 s
+  stop_sink
+  sink_saw sink.bye
+}
+
+@test "a session file that becomes shorter under way ends the session with 74" {
+  start_sink --behave read-rate=50000
+  make_message 20000000
+  local status=0
+  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim </dev/null >out 2>err 3>&- &
+  local deliver=$!
+  cpm-session wait s msrp.connected --timeout "$GUARD"
+  : >s
+  wait "$deliver" || status=$?
+  assert_status "$status" 74
+  stop_sink
+  sink_saw sink.bye
+}
+
+@test "while a message is composed --timeout counts" {
+  mkfifo content
+  tail -f /dev/null >content 3>&- &
+  local holder=$!
+  run --separate-stderr timeout $GUARD cpm-deliver --timeout 1 --from "$ALICE" --to sip:bob@127.0.0.1:9 \
+    --type a/b - <content
+  kill "$holder"
+  assert_status "$status" 75
+  [[ $stderr == *"--timeout"* ]]
+}

@@ -37,11 +37,12 @@ struct run {
     struct plan *plan;
     struct loop *loop;
     struct journal *journal;
+    struct child composer;
     struct child child[STAGES];
-    int message_fd; /* composed, or -1 */
-    int64_t begun;
-    bool claimed; /* the attempt is ours to end */
-    int failed;   /* the status of a start that failed, or 0 */
+    int message_fd;       /* composed, or -1 */
+    int64_t begun, asked; /* the latter: for the claim, first */
+    bool claimed;         /* the attempt is ours to end */
+    int failed;           /* the status of a start that failed, or 0 */
     bool timed_out;
     int signal;
     struct loop_timer timer, claim;
@@ -49,6 +50,8 @@ struct run {
 
 static void look_for_end(struct run *r)
 {
+    if (r->composer.pid)
+        return;
     for (int i = 0; i < STAGES; i++) {
         if (r->child[i].pid)
             return;
@@ -58,6 +61,8 @@ static void look_for_end(struct run *r)
 
 static void send_all(struct run *r, int signal)
 {
+    if (r->composer.pid)
+        (void)kill(r->composer.pid, signal);
     for (int i = 0; i < STAGES; i++) {
         if (r->child[i].pid)
             (void)kill(r->child[i].pid, signal); /* it may be gone: then it is reaped soon */
@@ -66,29 +71,57 @@ static void send_all(struct run *r, int signal)
 
 /* --- Starting. */
 
-static int compose(struct run *r)
+/* Without a descriptor to watch it by (EMFILE), nobody would learn of its end. */
+static void end_unwatched(struct child *c)
 {
-    int wait_status;
-    pid_t pid;
+    (void)kill(c->pid, SIGTERM);
+    while (waitpid(c->pid, &c->wait_status, 0) < 0) {
+        if (errno != EINTR)
+            break;
+    }
+    c->pid = 0;
+}
+
+static void open_and_begin(void *arg);
+
+static void on_composed(void *arg, int wait_status)
+{
+    struct run *r = arg;
+    r->composer.pid = 0;
+    r->failed = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
+    if (r->timed_out)
+        r->failed = EX_TEMPFAIL;
+    if (r->failed || r->signal)
+        loop_stop(r->loop);
+    else
+        open_and_begin(r);
+}
+
+/* The message is made before there is an attempt. */
+static void compose(void *arg)
+{
+    struct run *r = arg;
+    struct child *c = &r->composer;
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int err = null < 0 ? errno : file_temporary(&r->message_fd);
     struct spawn_fd fds[] = {{null, STDIN_FILENO}, {r->message_fd, STDOUT_FILENO}};
     bool stdin_content = strcmp(r->plan->content, "-") == 0;
     char **argv = r->plan->compose.v;
     if (!err) /* "-" is our stdin, which the composer reads in our place */
-        err = stdin_content ? spawn(argv[0], argv, fds + 1, 1, &pid)
-                            : spawn(argv[0], argv, fds, 2, &pid);
+        err = stdin_content ? spawn(argv[0], argv, fds + 1, 1, &c->pid)
+                            : spawn(argv[0], argv, fds, 2, &c->pid);
     if (null >= 0)
         (void)close(null);
+    if (!err) {
+        err = loop_child(r->loop, &c->watch, c->pid, on_composed, r);
+        if (err)
+            end_unwatched(c);
+    }
     if (err) {
         err_line("cpm-compose", strerror(err), NULL);
-        return err == ENOENT ? 127 : EX_OSERR;
+        r->failed = err == ENOENT ? 127 : EX_OSERR;
+        loop_stop(r->loop);
     }
-    while (waitpid(pid, &wait_status, 0) < 0) {
-        if (errno != EINTR)
-            return EX_OSERR;
-    }
-    return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
 }
 
 static void on_child(void *arg, int wait_status)
@@ -118,7 +151,10 @@ static int start_stage(struct run *r, int i, int from, int to)
     }
     c->run = r;
     c->started = true;
-    return loop_child(r->loop, &c->watch, c->pid, on_child, c);
+    err = loop_child(r->loop, &c->watch, c->pid, on_child, c);
+    if (err)
+        end_unwatched(c);
+    return err;
 }
 
 /* From the last to the first: so whoever sees an event of the attempt knows that every stage was
@@ -228,6 +264,11 @@ static void on_timeout(void *arg)
     struct run *r = arg;
     struct line_out o;
     r->timed_out = true;
+    if (!r->claimed) {
+        send_all(r, SIGTERM);
+        look_for_end(r);
+        return;
+    }
     line_begin(&o, "bye.request", journal_sid(r->journal));
     line_text(&o, "why", "timeout");
     if (journal_append(r->journal, &o, false, NULL) != 0)
@@ -293,7 +334,7 @@ static int claim(struct run *r)
     case EEXIST:
         return already_transferred(r);
     case EAGAIN:
-        if (clock_ms() - r->begun < CLAIM_WAIT_MS) {
+        if (clock_ms() - r->asked < CLAIM_WAIT_MS) {
             loop_at(r->loop, &r->claim, clock_ms() + CLAIM_RETRY_MS, begin, r);
             return -1;
         }
@@ -329,13 +370,12 @@ static void begin(void *arg)
     else if (start_stages(r) != 0)
         send_all(r, SIGTERM);
     free(fd_path);
-    if (p->timeout_ms > 0)
-        loop_at(r->loop, &r->timer, clock_ms() + p->timeout_ms, on_timeout, r);
     look_for_end(r);
 }
 
-static int open_journal(struct run *r, const char *session)
+static int open_journal(struct run *r)
 {
+    const char *session = r->plan->session ? r->plan->session : r->plan->own_session;
     int status;
     bool grew;
     const char *hint;
@@ -348,6 +388,17 @@ static int open_journal(struct run *r, const char *session)
     return journal_read(r->journal, &grew) == 0 ? EX_OK : EX_IOERR;
 }
 
+static void open_and_begin(void *arg)
+{
+    struct run *r = arg;
+    r->failed = open_journal(r);
+    r->asked = clock_ms();
+    if (r->failed)
+        loop_stop(r->loop);
+    else
+        begin(r);
+}
+
 static int attempt(struct run *r)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, 0};
@@ -356,29 +407,32 @@ static int attempt(struct run *r)
         err_line("signals", strerror(err), NULL);
         return EX_OSERR;
     }
-    loop_at(r->loop, &r->claim, r->begun, begin, r);
+    if (r->plan->timeout_ms > 0)
+        loop_at(r->loop, &r->timer, r->begun + r->plan->timeout_ms, on_timeout, r);
+    loop_at(r->loop, &r->claim, r->begun, r->plan->content ? compose : open_and_begin, r);
     loop_run(r->loop);
-    return r->claimed ? end_attempt(r) : r->failed;
+    if (r->claimed)
+        return end_attempt(r);
+    if (r->timed_out)
+        say_end(r, EX_TEMPFAIL);
+    return r->timed_out ? EX_TEMPFAIL : r->failed;
 }
 
 int plan_run(struct plan *p)
 {
     struct run r = {.plan = p, .message_fd = -1, .begun = clock_ms()};
     int status = EX_OK;
-    if (p->content)
-        status = plan_make(p, "", NULL) ? compose(&r) : EX_CONFIG;
+    if (p->content && !plan_make(p, "", NULL))
+        status = EX_CONFIG;
+    r.loop = loop_new();
     if (!status)
-        status = open_journal(&r, p->session ? p->session : p->own_session);
-    if (!status) {
-        r.loop = loop_new();
         status = attempt(&r);
-    }
     journal_close(r.journal);
     loop_free(r.loop);
     if (p->own_session && !p->keep_session)
         (void)unlink(p->own_session); /* it may never have been made */
     else if (p->own_session)
-        err_warn("session file: %s", p->own_session);
+        err_linef(p->own_session, NULL, "the session file of this run is kept");
     if (r.message_fd >= 0)
         (void)close(r.message_fd);
     plan_clear(p);

@@ -1,5 +1,7 @@
 #include "base/err.h"
 
+#include "base/err_int.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -51,8 +53,7 @@ static void put_line(char *text, size_t n)
             text[i] = '?';
     }
     text[n] = '\n';
-    ssize_t done = write(STDERR_FILENO, text, n + 1);
-    (void)done; /* there is no other place to complain to */
+    err_out(text, n + 1);
 }
 
 #define TEXT_SIZE 1024
@@ -100,6 +101,14 @@ void err_warn(const char *format, ...)
     va_start(ap, format);
     say(format, ap);
     va_end(ap);
+}
+
+void err_meter(const char *text)
+{
+    char line[TEXT_SIZE];
+    int n = snprintf(line, sizeof line, "\r%s\033[K\r", text);
+    if (n > 0 && (size_t)n < sizeof line)
+        err_out(line, (size_t)n);
 }
 
 void err_step(const char *format, ...)
@@ -155,6 +164,7 @@ void err_die(int status, const char *what, const char *why, const char *hint)
 void err_die_by(int signal_number)
 {
     sigset_t set;
+    err_out_finish();
     (void)signal(signal_number, SIG_DFL);
     (void)sigemptyset(&set);
     (void)sigaddset(&set, signal_number);

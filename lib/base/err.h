@@ -1,5 +1,7 @@
 /* What a program says on stderr. An error is one line, `cpm-invite: what: why (what to do)`, with
- * control characters of peers and users made harmless. */
+ * control characters of peers and users made harmless. Nothing here waits for the reader: a bounded
+ * amount is held while it is slow, and at the end of the program for 2 s; more is dropped, and
+ * counted. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
@@ -22,6 +24,10 @@ void err_linef(const char *what, const char *hint, const char *why_format, ...)
 
 /* A warning or remark, not with -q. */
 void err_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A progress meter for a terminal. The cursor stays at the line's beginning, so that whatever
+ * anybody else says covers it; an empty text takes it away. */
+void err_meter(const char *text);
 
 /* A step, with -v. */
 void err_step(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -146,6 +146,20 @@ static void take_bytes(struct journal *j, struct slice bytes)
     }
 }
 
+/* What was read has to be there still: nobody but us writes here, and we only append. What is there
+ * now instead is read, so that those who have to end in order still see each other. */
+static int check_not_cut(struct journal *j)
+{
+    struct stat st;
+    if (fstat(j->fd, &st) < 0)
+        return errno;
+    if (st.st_size >= j->at)
+        return 0;
+    j->at = 0;
+    buf_clear(&j->tail);
+    return ESTALE;
+}
+
 int journal_read(struct journal *j, bool *grew)
 {
     char bytes[16384];
@@ -157,7 +171,7 @@ int journal_read(struct journal *j, bool *grew)
         if (n < 0)
             return errno;
         if (n == 0)
-            return 0;
+            return check_not_cut(j);
         *grew = true;
         j->at += n;
         take_bytes(j, (struct slice){bytes, (size_t)n});

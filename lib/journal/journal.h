@@ -27,7 +27,8 @@ const char *journal_path(const struct journal *j);
 int journal_same(const struct journal *j, bool *same); /* is the name still this file? */
 
 /* --- Reading. Reads what was appended and folds it; *grew tells whether there was anything. The
- * handler, if set, sees every sound line of the file once, in order, with its text. */
+ * handler, if set, sees every sound line of the file once, in order, with its text. ESTALE: the
+ * file became shorter; the next call reads what is there now. */
 typedef void journal_line_h(void *arg, const struct line *l, struct slice text);
 void journal_on_line(struct journal *j, journal_line_h *handler, void *arg);
 int journal_read(struct journal *j, bool *grew);

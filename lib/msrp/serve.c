@@ -312,9 +312,10 @@ static int tell_listening(struct msrp_serve *s)
 {
     struct line_out o;
     const struct tls_context *tls = s->plan.session.tls;
-    char *types = strcmp(s->plan.wrapped_type, "message/imdn+xml") == 0
-                      ? mem_dup(s->plan.wrapped_type)
-                      : mem_format("%s message/imdn+xml", s->plan.wrapped_type);
+    static const char imdn[] = "message/imdn+xml";
+    const char *type = s->plan.wrapped_type;
+    bool more = *type && strcmp(type, imdn) != 0;
+    char *types = more ? mem_format("%s %s", type, imdn) : mem_dup(imdn);
     line_begin(&o, "msrp.listening", s->ops->sid(s->arg));
     line_text(&o, "path", s->path);
     line_text(&o, "addrtype", s->addrtype);

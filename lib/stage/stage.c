@@ -289,6 +289,27 @@ static void step(struct stage *s)
     }
 }
 
+/* The session file cannot be relied on any more: the session is ended in order, with 74. */
+static void file_lost(struct stage *s, int err)
+{
+    if (s->file_failed)
+        return;
+    s->file_failed = true;
+    err_line(journal_path(s->journal), err == ESTALE ? "was made shorter under way" : strerror(err),
+             "leave it to the programs");
+    if (s->phase == WORKING)
+        s->ops->stop(s, s->arg, SIGTERM);
+}
+
+/* Who holds its byte now is known when it dies, whether or not anybody asked before. */
+static void see_partners(struct stage *s)
+{
+    for (enum journal_role r = ROLE_INVITE; r <= ROLE_BYE; r++) {
+        if (r != s->role)
+            (void)journal_life(s->journal, r);
+    }
+}
+
 /* Reads what is new, then lets the phase decide. */
 static void look(struct stage *s)
 {
@@ -297,10 +318,9 @@ static void look(struct stage *s)
         return;
     s->looking = true;
     int err = journal_read(s->journal, &grew);
-    if (err && !s->file_failed) {
-        s->file_failed = true;
-        err_line(journal_path(s->journal), strerror(err), NULL);
-    }
+    if (err)
+        file_lost(s, err);
+    see_partners(s);
     enum phase before;
     do {
         before = s->phase;
@@ -315,7 +335,7 @@ void stage_end(struct stage *s, int status)
         return;
     /* msrp.transferred alone decides, once it is in the file. */
     bool lost = s->file_failed && !journal_has(s->journal, "msrp.transferred");
-    s->status = lost && status == 0 ? EX_IOERR : status;
+    s->status = lost ? EX_IOERR : status;
     s->phase = COPYING;
     stage_later(s, 0);
 }
