@@ -280,9 +280,10 @@ static void building(void)
     osip_message_set_version(m, mem_dup("SIP/2.0"));
     osip_uri_init(&m->req_uri);
     (void)osip_uri_parse(m->req_uri, "sip:a@b");
-    osip_free(written(m));
-    (void)sip_header_add(m, "X-Late", "yes");
     char *text = written(m);
+    osip_free(text);
+    (void)sip_header_add(m, "X-Late", "yes");
+    text = written(m);
     tap_ok(strstr(text, "X-Late: yes") != NULL, "what comes after it was written is written too");
     osip_free(text);
     sip_header_remove(m, "route");
