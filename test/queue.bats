@@ -186,7 +186,7 @@ assert_summary() { # TEXT
 @test "run: a notify command that hangs is killed with all its children" {
   start_sink --behave invite=404
   add_message one "$BOB"
-  run_queue --notify-timeout 1 --notify 'sleep 1000 & echo $! >sleeper; wait'
+  run_queue --notify-timeout 5 --notify 'sleep 1000 & echo $! >sleeper; wait'
   assert_summary 'delivered 0, deferred 1, refused 0, expired 0'
   timeout "$GUARD" tail -s 0.05 --pid="$(cat sleeper)" -f /dev/null
 }
@@ -271,23 +271,35 @@ assert_summary() { # TEXT
   assert_sound
 }
 
-# A delivery that is under way until the recipient is told to go on: he is stopped.
+# A runner whose delivery is under way until `resume_sink`: the recipient is stopped, and T1 is long
+# enough for him to take his time.
 start_slow_run() {
-  cpm-queue -Q q run "$@" >summary 2>err 3>&- &
+  kill -STOP "$SINK_PID"
+  cpm-queue -Q q run --t1 2000 >summary 2>err 3>&- &
   RUN_PID=$!
   local session
   session=$(echo q/wait/*)
-  cpm-session wait "$session" msrp.connected --timeout "$GUARD"
+  cpm-session wait "$session" invite.sent --timeout "$GUARD"
+}
+
+resume_sink() {
+  kill -CONT "$SINK_PID"
+}
+
+teardown() {
+  [ -z "$SINK_PID" ] || resume_sink
+  stop_sink
 }
 
 @test "hold of an entry in delivery is obeyed at the attempt's end" {
-  start_sink --behave connect=after-ack --behave read-rate=200k --behave close@150000
+  start_sink --behave close@150000
   make_message 400000
   cpm-queue -Q q add --from "$ALICE" --to "$BOB" m.cpim >id
   start_slow_run
   [ "$(cpm-queue -Q q list --state delivering --tsv | wc -l)" -eq 1 ]
   cpm-queue -Q q hold "$(cat id)"
   assert_count waiting 0
+  resume_sink
   wait "$RUN_PID"
   assert_count held 1
   grep -q 'held 1' summary
@@ -295,17 +307,19 @@ start_slow_run() {
 }
 
 @test "remove of an entry in delivery: what was delivered stays, what was not goes" {
-  start_sink --behave read-rate=200k --behave 2:close@150000
+  start_sink --behave 2:close@150000
   make_message 300000
   cpm-queue -Q q add --from "$ALICE" --to "$BOB" m.cpim >id
   start_slow_run
   cpm-queue -Q q remove "$(cat id)"
+  resume_sink
   wait "$RUN_PID"
   assert_count done 1
   make_message 300000
   cpm-queue -Q q add --from "$ALICE" --to "$BOB" m.cpim >id
   start_slow_run
   cpm-queue -Q q remove "$(cat id)"
+  resume_sink
   wait "$RUN_PID"
   run -66 cpm-queue -Q q show "$(cat id)"
   [ -z "$(ls q/msg)" ]
@@ -313,7 +327,7 @@ start_slow_run() {
 }
 
 @test "a killed cpm-deliver: its stages finish, and the runner waits for them" {
-  start_sink --behave read-rate=300k
+  start_sink
   make_message 300000
   cpm-queue -Q q add --from "$ALICE" --to "$BOB" m.cpim
   start_slow_run
@@ -322,6 +336,7 @@ start_slow_run() {
   child=${child%% *}
   [ "$(cat "/proc/$child/comm")" = cpm-deliver ]
   kill -KILL "$child"
+  resume_sink
   wait "$RUN_PID"
   grep -qx 'delivered 1, deferred 0, refused 0, expired 0' summary
   stop_sink
@@ -330,7 +345,7 @@ start_slow_run() {
 }
 
 @test "a killed runner: another one leaves the delivery alone, and later takes its result" {
-  start_sink --behave read-rate=300k
+  start_sink
   make_message 300000
   cpm-queue -Q q add --from "$ALICE" --to "$BOB" m.cpim
   start_slow_run
@@ -339,6 +354,7 @@ start_slow_run() {
   run_queue
   assert_summary 'delivered 0, deferred 0, refused 0, expired 0, under way elsewhere 1'
   cpm-queue -Q q check --repair
+  resume_sink
   cpm-session wait "$(echo q/wait/*)" outcome --timeout "$GUARD"
   until [ -z "$(ls q/wait)" ]; do run_queue; done
   stop_sink
@@ -348,12 +364,14 @@ start_slow_run() {
 }
 
 @test "SIGTERM: what is under way is finished, nothing more begun; a second one ends it" {
-  start_sink --behave read-rate=300k
+  start_sink
   make_message 300000
   cpm-queue -Q q add --from "$ALICE" --to "$BOB" m.cpim
   start_slow_run
   add_message two "sip:carol@$SINK_HOST"
   kill -TERM "$RUN_PID"
+  timeout "$GUARD" sh -c 'until grep -q "finishing what is under way (1)" err; do sleep 0.05; done'
+  resume_sink
   wait "$RUN_PID" || STATUS=$?
   [ "$STATUS" -eq 143 ]
   grep -q '^delivered 1, deferred 0' summary
@@ -391,7 +409,7 @@ start_slow_run() {
   run_queue --jobs 6 --per-recipient 2
   assert_summary 'delivered 6, deferred 0, refused 0, expired 0'
   stop_sink
-  awk '/ sink.invite / { if (++n > most) most = n } / sink.ended / { n-- }
+  awk '/ sink.invite / { if (++n > most) most = n } / sink.bye / { n-- }
     END { print "at once: " most; exit !(most <= 2) }' sink.log
 }
 

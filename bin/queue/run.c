@@ -183,6 +183,8 @@ static void on_signal(void *arg, int signal)
     struct runner *r = arg;
     if (r->signal || signal == SIGHUP)
         delivery_stop_all(r, SIGTERM);
+    else
+        err_warn("finishing what is under way (%lld); again: ending it", (long long)r->active);
     r->signal = signal;
     fill_soon(r);
 }
