@@ -363,6 +363,25 @@ teardown() {
   assert_sound
 }
 
+@test "stages that come too late make no entry of their own" {
+  add_message one sip:bob@example.net >id
+  cpm-queue -Q q remove "$(cat id)"
+  local late=q/wait/1700000000-0123abcd-0123456789abcdef
+  run -75 cpm-deliver -s "$late" --attempt abcdefghijkl --from "$ALICE" --to sip:bob@example.net m
+  run -75 cpm-invite -s "$late" --attempt abcdefghijkl --from "$ALICE" --to sip:bob@example.net
+  run -75 cpm-msrp-serve -s "$late" --attempt abcdefghijkl m </dev/null
+  run -75 cpm-bye -s "$late" --attempt abcdefghijkl </dev/null
+  [ ! -e "$late" ]
+  # A file that is no entry holds up nobody.
+  (umask 077 && : >"$late")
+  start_sink
+  add_message two "$BOB"
+  run_queue
+  assert_summary 'delivered 1, deferred 0, refused 0, expired 0'
+  [ "$STATUS" -eq 0 ]
+  grep -q 'is no entry' err
+}
+
 @test "SIGTERM: what is under way is finished, nothing more begun; a second one ends it" {
   start_sink
   make_message 300000

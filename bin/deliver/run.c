@@ -379,7 +379,13 @@ static int open_journal(struct run *r)
     int status;
     bool grew;
     const char *hint;
-    int err = journal_open(&r->journal, session, JOURNAL_WRITE);
+    /* Where the file of an attempt is gone, a new one would be an entry that nobody added. */
+    const char *attempt_wanted = r->plan->attempt;
+    int err = journal_open(&r->journal, session, attempt_wanted ? JOURNAL_UPDATE : JOURNAL_WRITE);
+    if (err == ENOENT && attempt_wanted) {
+        err_line(session, "that attempt is not under way", "start a new one");
+        return EX_TEMPFAIL;
+    }
     if (err) {
         const char *why = journal_open_error(err, &hint, &status);
         err_line(session, why, hint);

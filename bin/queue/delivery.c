@@ -389,6 +389,11 @@ bool delivery_start(struct runner *r, struct recipient *to, const struct queue_n
         cannot_open(r, n, err);
         return false;
     }
+    if (!*queue_entry_get(e, "entry.from") || !*queue_entry_get(e, "entry.to")) {
+        err_line(e->path, "is no entry: it does not say from whom and to whom", "remove it");
+        queue_entry_close(e);
+        return false;
+    }
     struct delivery *d = mem_new(sizeof *d);
     *d = (struct delivery){.runner = r, .to = to, .entry = e, .after = r->deliveries};
     if (d->after)

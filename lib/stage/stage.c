@@ -375,7 +375,15 @@ static int open_session(struct stage *s)
         err_line("session file", "not given", "-s FILE");
         return EX_USAGE;
     }
-    int err = journal_open(&s->journal, s->options->session, JOURNAL_WRITE);
+    /* An attempt that was started has its file. Where it is gone, whoever started it is dead and
+     * the entry has moved on: a new file in its place would be an entry that nobody added. */
+    const char *attempt = s->options->attempt;
+    int err =
+        journal_open(&s->journal, s->options->session, attempt ? JOURNAL_UPDATE : JOURNAL_WRITE);
+    if (err == ENOENT && attempt) {
+        err_line(s->options->session, "that attempt is not under way", "start a new one");
+        return EX_TEMPFAIL;
+    }
     if (err) {
         const char *why = journal_open_error(err, &hint, &status);
         err_line(s->options->session, why, hint);
