@@ -5,11 +5,11 @@ bats_require_minimum_version 1.5.0
 load helper
 load queue
 
-ENTRIES=${CPM_LONG:+5000}
+ENTRIES=${ENTRIES:-${CPM_LONG:+5000}}
 ENTRIES=${ENTRIES:-120}
-RUNNERS=${CPM_LONG:+10}
+RUNNERS=${RUNNERS:-${CPM_LONG:+10}}
 RUNNERS=${RUNNERS:-3}
-PATIENCE=${CPM_LONG:+3000}
+PATIENCE=${PATIENCE:-${CPM_LONG:+3000}}
 PATIENCE=${PATIENCE:-$GUARD}
 
 # A runner that is killed now and then, after a number of its calls, until `work` goes.
