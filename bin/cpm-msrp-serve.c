@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct config {
@@ -226,14 +227,56 @@ static struct msrp_serve_plan plan_of(struct program *p, uint64_t content)
     return plan;
 }
 
+/* One port, by number; no address is any. */
+static bool read_shared(const char *text, struct net_addr *at)
+{
+    struct net_bind b;
+    if (!text || net_parse_bind(text, &b) != 0 || b.port_low == 0 || b.port_low != b.port_high)
+        return false;
+    bool six = strchr(b.host, ':') != NULL;
+    char *one = mem_format("%s%s%s:%u", six ? "[" : "", b.host[0] ? b.host : "0.0.0.0",
+                           six ? "]" : "", (unsigned)b.port_low);
+    int err = net_parse(one, at);
+    free(one);
+    return err == 0;
+}
+
+/* Options that do not go together. NULL: they do; else what is wrong, and why. */
+static const char *option_fault(struct program *p, const char **why, const char **hint)
+{
+    const struct config *c = &p->config;
+    *hint = "leave out --msrp-share";
+    if (c->dns_server && dns_servers_check(c->dns_server) != 0) {
+        *why = "not a list of addresses";
+        *hint = "ADDR[:PORT][,ADDR[:PORT]]...";
+        return "--dns-server";
+    }
+    if (c->require_report && !c->success_report) {
+        *why = "no report is asked for";
+        *hint = "add --success-report";
+        return "--require-report";
+    }
+    if (!c->msrp_share)
+        return NULL;
+    if (!read_shared(c->msrp_listen, &p->share)) {
+        *why = "not one port of a numeric address to share";
+        *hint = "give --msrp-listen ADDR:PORT";
+        return "--msrp-share";
+    }
+    *why = c->msrps ? "what a shared port is asked for is hidden by TLS"
+                    : "on a shared port nobody knows whom a silent peer wants";
+    return c->msrps ? "--msrps" : c->speak_first ? "--speak-first" : NULL;
+}
+
 static void joined(struct stage *s, void *arg)
 {
     struct program *p = arg;
     uint64_t content = 0;
     p->s = s;
-    if (p->config.dns_server && dns_servers_check(p->config.dns_server) != 0) {
-        msrp_serve_refuse(&serve_ops, p, EX_USAGE, "--dns-server", "not a list of addresses",
-                          "ADDR[:PORT][,ADDR[:PORT]]...");
+    const char *why, *hint;
+    const char *what = option_fault(p, &why, &hint);
+    if (what) {
+        msrp_serve_refuse(&serve_ops, p, EX_USAGE, what, why, hint);
         return;
     }
     if (!read_message(p, &content) || !bind_message(p) || !start_tls(p))
@@ -260,35 +303,6 @@ static void stop(struct stage *s, void *arg, int signal)
         stage_end(s, 128 + signal);
 }
 
-/* One port, by number; no address is any. */
-static bool read_shared(const char *text, struct net_addr *at)
-{
-    struct net_bind b;
-    if (!text || net_parse_bind(text, &b) != 0 || b.port_low == 0 || b.port_low != b.port_high)
-        return false;
-    bool six = strchr(b.host, ':') != NULL;
-    char *one = mem_format("%s%s%s:%u", six ? "[" : "", b.host[0] ? b.host : "0.0.0.0",
-                           six ? "]" : "", (unsigned)b.port_low);
-    int err = net_parse(one, at);
-    free(one);
-    return err == 0;
-}
-
-static void check_share(struct program *p)
-{
-    if (!p->config.msrp_share)
-        return;
-    if (!read_shared(p->config.msrp_listen, &p->share))
-        err_die(EX_USAGE, "--msrp-share", "not one port of a numeric address to share",
-                "give --msrp-listen ADDR:PORT");
-    if (p->config.msrps)
-        err_die(EX_USAGE, "--msrps", "what a shared port is asked for is hidden by TLS",
-                "leave out --msrp-share");
-    if (p->config.speak_first)
-        err_die(EX_USAGE, "--speak-first", "on a shared port nobody knows whom a silent peer wants",
-                "leave out --msrp-share");
-}
-
 static void take_options(struct program *p, int argc, char **argv)
 {
 #define STAGE_TO(field) &p->stage.field
@@ -312,10 +326,24 @@ static void take_options(struct program *p, int argc, char **argv)
     opt_parse(&program, argc, argv, &operands);
     if (operands.count != 1)
         err_die(EX_USAGE, "operands", "one message file is wanted", "see cpm-msrp-serve --help");
-    if (p->config.require_report && !p->config.success_report)
-        err_die(EX_USAGE, "--require-report", "no report is asked for", "add --success-report");
-    check_share(p);
     p->path = operands.operands[0];
+}
+
+/* Started by a person, who shall hear of wrong options at once; the stages of a pipeline, and those
+ * that were started for an attempt, find them in the session file. */
+static bool is_by_hand(const struct program *p)
+{
+    struct stat st;
+    bool pipe = fstat(STDIN_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+    return !p->stage.attempt && (p->stage.alone || !pipe);
+}
+
+static void refuse_options(struct program *p)
+{
+    const char *why, *hint;
+    const char *what = option_fault(p, &why, &hint);
+    if (what)
+        err_die(EX_USAGE, what, why, hint);
 }
 
 int main(int argc, char **argv)
@@ -334,6 +362,8 @@ int main(int argc, char **argv)
     };
     err_program("cpm-msrp-serve");
     take_options(&p, argc, argv);
+    if (is_by_hand(&p))
+        refuse_options(&p);
     p.loop = loop_new();
     int status = stage_run(p.loop, ROLE_SERVE, &p.stage, &ops, &p);
     msrp_serve_free(p.serve);

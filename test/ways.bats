@@ -338,3 +338,53 @@ f"
   assert_status "$status" 75
   [[ $stderr == *"--timeout"* ]]
 }
+
+@test "content is delivered at the next attempt on its session file, another content is not" {
+  start_sink --behave 1:invite=486
+  echo hello >photo.jpg
+  echo other >other.jpg
+  again() { # STATUS FILE
+    run --separate-stderr timeout $GUARD cpm-deliver -s s --from "$ALICE" --to "$BOB" --type image/jpeg "$2"
+    assert_status "$status" "$1"
+  }
+  again 75 photo.jpg
+  again 64 other.jpg
+  again 0 photo.jpg
+  again 0 photo.jpg
+  again 64 other.jpg
+  stop_sink
+  tail -c 6 store/* | cmp - photo.jpg
+  [ "$(grep -c sink.stored sink.log)" -eq 1 ]
+}
+
+@test "a message on stdin" {
+  start_sink
+  make_message 5000
+  run -0 --separate-stderr timeout $GUARD cpm-deliver --from "$ALICE" --to "$BOB" - <m.cpim
+  stop_sink
+  assert_stored 1
+}
+
+@test "a file that is no session file is left as it is" {
+  echo precious >x
+  chmod 600 x
+  cp x y
+  run --separate-stderr timeout $GUARD cpm-deliver -s x --from "$ALICE" --to sip:bob@127.0.0.1:9 y
+  assert_status "$status" 64
+  [[ $stderr == *"another kind of file"* ]]
+  cmp x y
+  run --separate-stderr cpm-session show x
+  [ "$status" -ne 0 ]
+}
+
+@test "options that do not go together are 64, for the pipeline too" {
+  start_sink
+  make_message 1000
+  run --separate-stderr timeout $GUARD cpm-deliver -s s --require-report --from "$ALICE" --to "$BOB" m.cpim
+  assert_status "$status" 64
+  [ "$(cpm-session get s outcome.status)" = 64 ]
+  run --separate-stderr timeout $GUARD cpm-deliver -s t --msrp-share --from "$ALICE" --to "$BOB" m.cpim
+  assert_status "$status" 64
+  stop_sink
+  ! grep sink.invite sink.log
+}

@@ -20,6 +20,7 @@ struct plan {
     bool keep_session;
     int64_t timeout_ms; /* 0: none */
     char *own_session;  /* the path of a session file that we make and remove */
+    char *known_id;     /* the Message-ID that the session file is bound to; NULL: none yet */
     struct argv compose;
     struct argv stage[STAGES];
 };

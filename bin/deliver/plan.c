@@ -59,6 +59,9 @@ static void push_compose(struct plan *p)
     struct argv *c = &p->compose;
     argv_given(c, address_table);
     argv_given(c, compose_table);
+    struct opt_list id;
+    if (p->known_id && !opt_given("message-id", &id))
+        argv_own(c, mem_format("--message-id=%s", p->known_id));
     argv_common(c);
     argv_add(c, "--");
     argv_add(c, p->content);
@@ -138,6 +141,10 @@ static char *composed_name(const struct plan *p)
 
 int plan_print(struct plan *p)
 {
+    if (!p->content && strcmp(p->message, "-") == 0) {
+        err_line("-", "a message on stdin is nothing that can be pasted", "name a file");
+        return EX_USAGE;
+    }
     char *message = p->content ? composed_name(p) : mem_dup(p->message);
     int status = EX_OK;
     if (!plan_make(p, message, p->attempt)) {

@@ -97,6 +97,19 @@ static void on_composed(void *arg, int wait_status)
         open_and_begin(r);
 }
 
+/* A message on stdin is kept for as long as the run takes. */
+static int take_stdin(struct run *r)
+{
+    uint64_t copied;
+    bool reading = false;
+    int err = file_temporary(&r->message_fd);
+    if (!err)
+        err = cpim_copy(STDIN_FILENO, r->message_fd, UINT64_MAX, &copied, &reading);
+    if (err)
+        err_line(reading ? "stdin" : "temporary file", strerror(err), NULL);
+    return !err ? EX_OK : reading ? EX_NOINPUT : EX_OSERR;
+}
+
 /* The message is made before there is an attempt. */
 static void compose(void *arg)
 {
@@ -196,6 +209,19 @@ static int stage_status(const struct child *c)
     return status >= EX__BASE && status <= EX__MAX ? status : 0;
 }
 
+/* A stage that merely missed another one says 75: what the other says counts. */
+static int first_status(const struct run *r)
+{
+    int later = 0;
+    for (int i = 0; i < STAGES; i++) {
+        int status = stage_status(&r->child[i]);
+        if (status && status != EX_TEMPFAIL)
+            return status;
+        later = later ? later : status;
+    }
+    return later;
+}
+
 static int status_of(const struct run *r)
 {
     if (journal_has(r->journal, "msrp.transferred"))
@@ -204,12 +230,11 @@ static int status_of(const struct run *r)
         return r->failed;
     if (r->timed_out)
         return EX_TEMPFAIL;
-    for (int i = 0; i < STAGES && !r->signal; i++) {
-        if (stage_status(&r->child[i]))
-            return stage_status(&r->child[i]);
-    }
     if (r->signal)
         return 128 + r->signal;
+    int status = first_status(r);
+    if (status)
+        return status;
     for (int i = STAGES; i-- > 0;) {
         const struct child *c = &r->child[i];
         if (c->started && WIFSIGNALED(c->wait_status))
@@ -223,15 +248,16 @@ static int status_of(const struct run *r)
 static void say_end(const struct run *r, int status)
 {
     char size[16];
+    void (*say)(const char *format, ...) = isatty(STDERR_FILENO) ? err_warn : err_step;
     if (status == EX_OK) {
         num_size_text(size, (uint64_t)journal_number(r->journal, "msrp.transferred.octets", 0));
-        err_step("delivered %s to %s in %.3f s", size, r->plan->to ? r->plan->to : "the recipient",
-                 (double)(clock_ms() - r->begun) / 1000);
+        say("delivered %s to %s in %.3f s", size, r->plan->to ? r->plan->to : "the recipient",
+            (double)(clock_ms() - r->begun) / 1000);
     } else if (r->timed_out) {
         err_linef("--timeout", "the next attempt starts anew", "not delivered in %.0f s",
                   (double)r->plan->timeout_ms / 1000);
     } else {
-        err_step("not delivered: status %d", status);
+        say("not delivered: status %d", status);
     }
 }
 
@@ -286,24 +312,62 @@ static void on_signal(void *arg, int signal)
     look_for_end(r);
 }
 
-/* Is our message the one that the session file belongs to? */
-static bool same_message(const struct run *r)
+/* What our message is known by, and a mark of its content where we made it; the caller frees both.
+ * False: it cannot be read, which cpm-msrp-serve will say. */
+static bool identify(const struct run *r, char **id, char content[HASH_HEX_SIZE])
 {
-    const char *bound = journal_get(r->journal, "entry.message");
     struct cpim c;
-    char *head = NULL, *id = NULL;
+    char *head = NULL;
     char why[MODULE_WHY_SIZE];
     uint64_t octets;
     enum cpim_error verdict;
     int fd = r->message_fd >= 0 ? r->message_fd : open(r->plan->message, O_RDONLY | O_CLOEXEC);
-    bool same = fd >= 0 && cpim_read_head(fd, &head, &c, &octets, &verdict) == 0 &&
-                verdict == CPIM_OK && cpim_identity(fd, &c, &id, why) == 0 && bound &&
-                strcmp(id, bound) == 0;
-    free(id);
+    *id = NULL;
+    content[0] = '\0';
+    bool good = fd >= 0 && cpim_read_head(fd, &head, &c, &octets, &verdict) == 0 &&
+                verdict == CPIM_OK && cpim_identity(fd, &c, id, why) == 0 &&
+                (!r->plan->content || cpim_content_mark(fd, &c, content, why) == 0);
     free(head);
     if (fd >= 0 && fd != r->message_fd)
         (void)close(fd);
+    return good;
+}
+
+/* Is our message the one that the session file belongs to? A message that we made took its
+ * Message-ID from there, so its content has to be the same too. */
+static bool same_message(const struct run *r)
+{
+    char *id;
+    char content[HASH_HEX_SIZE];
+    const char *bound = journal_get(r->journal, "entry.message");
+    const char *mark = journal_get(r->journal, "entry.content");
+    bool same = identify(r, &id, content) && bound && strcmp(id, bound) == 0 &&
+                (!*content || !mark || strcmp(content, mark) == 0);
+    free(id);
     return same;
+}
+
+/* A session file that is kept belongs to one content. Gives a status. */
+static int bind_content(struct run *r)
+{
+    char *id;
+    char content[HASH_HEX_SIZE];
+    struct line_out o;
+    const char *mark = journal_get(r->journal, "entry.content");
+    if (!r->plan->content || !r->plan->session)
+        return EX_OK;
+    bool known = identify(r, &id, content);
+    free(id);
+    if (known && mark && strcmp(content, mark) != 0) {
+        err_line(r->plan->content, "another content than the session file's",
+                 "give it its own -s FILE");
+        return EX_USAGE;
+    }
+    if (!known || mark)
+        return EX_OK;
+    line_begin(&o, "entry", journal_sid(r->journal));
+    line_text(&o, "content", content);
+    return journal_append(r->journal, &o, false, NULL) == 0 ? EX_OK : EX_IOERR;
 }
 
 /* The file was delivered already: good if it was this very message to this very recipient. */
@@ -364,6 +428,11 @@ static void begin(void *arg)
         return;
     }
     r->claimed = true;
+    r->failed = bind_content(r);
+    if (r->failed) {
+        loop_stop(r->loop);
+        return;
+    }
     char *fd_path = mem_format("/dev/fd/%d", MESSAGE_FD);
     if (!plan_make(p, r->message_fd >= 0 ? fd_path : p->message, journal_sid(r->journal)))
         r->failed = EX_CONFIG;
@@ -424,12 +493,32 @@ static int attempt(struct run *r)
     return r->timed_out ? EX_TEMPFAIL : r->failed;
 }
 
+/* The Message-ID that the session file is bound to, for the caller to free; NULL: none. What is
+ * wrong with the file is said when it is opened for the attempt. */
+static char *bound_id(const char *session)
+{
+    struct journal *j;
+    bool grew;
+    char *id = NULL;
+    if (journal_open(&j, session, JOURNAL_READ) != 0)
+        return NULL;
+    const char *bound = journal_read(j, &grew) == 0 ? journal_get(j, "entry.message") : NULL;
+    if (bound)
+        id = mem_dup(bound);
+    journal_close(j);
+    return id;
+}
+
 int plan_run(struct plan *p)
 {
     struct run r = {.plan = p, .message_fd = -1, .begun = clock_ms()};
     int status = EX_OK;
+    if (p->content && p->session)
+        p->known_id = bound_id(p->session);
     if (p->content && !plan_make(p, "", NULL))
         status = EX_CONFIG;
+    else if (!p->content && strcmp(p->message, "-") == 0)
+        status = take_stdin(&r);
     r.loop = loop_new();
     if (!status)
         status = attempt(&r);
@@ -442,6 +531,7 @@ int plan_run(struct plan *p)
     if (r.message_fd >= 0)
         (void)close(r.message_fd);
     plan_clear(p);
+    free(p->known_id);
     bool transferred = status == EX_OK && r.claimed;
     if (r.signal && !transferred)
         err_die_by(r.signal);

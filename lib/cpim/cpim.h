@@ -16,7 +16,7 @@
 #define CPIM_CPIM_H
 
 #include "base/buf.h"
-#include "base/module.h"
+#include "base/hash.h"
 #include "base/slice.h"
 
 #include <stdbool.h>
@@ -135,6 +135,11 @@ int cpim_read_head(int fd, char **head, struct cpim *c, uint64_t *octets, enum c
  * a hash of all its octets, so that another message is never taken for it. 0, or an errno value
  * with one line in `why`. The caller frees *id. */
 int cpim_identity(int fd, const struct cpim *c, char **id, char why[MODULE_WHY_SIZE]);
+
+/* A hash of the content alone: two messages made of the same content at different times have it in
+ * common. As above. */
+int cpim_content_mark(int fd, const struct cpim *c, char hex[HASH_HEX_SIZE],
+                      char why[MODULE_WHY_SIZE]);
 
 /* Copies up to `most` octets, from and to where the descriptors stand, in constant memory, in the
  * kernel where it can. Waits where a descriptor makes it wait. 0, or an errno value; *reading tells

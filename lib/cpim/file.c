@@ -61,11 +61,10 @@ int cpim_read_head(int fd, char **head, struct cpim *c, uint64_t *octets, enum c
 /* --- What it is known by. */
 
 /* Each block is hashed with the hash of all before it: constant memory, every octet counts. */
-static int hash_file(int fd, char hex[HASH_HEX_SIZE], char why[MODULE_WHY_SIZE])
+static int hash_from(int fd, uint64_t at, char hex[HASH_HEX_SIZE], char why[MODULE_WHY_SIZE])
 {
     char *block = mem_new(HASHED);
     size_t have;
-    uint64_t at = 0;
     int err;
     hex[0] = '\0';
     do {
@@ -89,9 +88,15 @@ int cpim_identity(int fd, const struct cpim *c, char **id, char why[MODULE_WHY_S
     *id = NULL;
     if (c->message_id.p)
         *id = slice_dup(c->message_id);
-    else if ((err = hash_file(fd, hex, why)) == 0)
+    else if ((err = hash_from(fd, 0, hex, why)) == 0)
         *id = mem_format("%.*s", IDENTITY, hex);
     return err;
+}
+
+int cpim_content_mark(int fd, const struct cpim *c, char hex[HASH_HEX_SIZE],
+                      char why[MODULE_WHY_SIZE])
+{
+    return hash_from(fd, c->content_at, hex, why);
 }
 
 /* --- The content. */

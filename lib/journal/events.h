@@ -8,7 +8,7 @@
 /* clang-format off */
 #define JOURNAL_EVENTS(X)                                                                            \
     X("attempt.start",    "invite deliver queue",  "n")                                              \
-    X("entry",            "invite serve queue",    "from to message birth expires notify conversation contribution") \
+    X("entry",            "invite serve deliver queue",    "from to message content birth expires notify conversation contribution") \
     X("learnt",           "serve",                 "window")                                        \
     X("msrp.listening",   "serve",  "path addrtype proto setup cema size octets accept-types wrapped-types fingerprint cpim-from message-id") \
     X("invite.route",     "invite", "n uri")                                                         \

@@ -26,6 +26,20 @@ const char *journal_role_program(enum journal_role r)
     return "";
 }
 
+/* Does it begin with a date, as every line does? Or with the NULs that a power loss may leave. */
+static bool is_journal(int fd)
+{
+    static const char form[] = "0000-00-00T";
+    char first[sizeof form - 1];
+    ssize_t n = pread(fd, first, sizeof first, 0);
+    bool good = n >= 0;
+    for (ssize_t i = 0; i < n && good; i++) {
+        bool digit = first[i] >= '0' && first[i] <= '9';
+        good = first[i] == '\0' || (form[i] == '0' ? digit : first[i] == form[i]);
+    }
+    return good;
+}
+
 int journal_open(struct journal **out, const char *path, enum journal_mode mode)
 {
     int fd;
@@ -38,6 +52,10 @@ int journal_open(struct journal **out, const char *path, enum journal_mode mode)
     err = file_open_private(path, flags, mode == JOURNAL_WRITE, &fd);
     if (err)
         return err;
+    if (!is_journal(fd)) {
+        (void)close(fd);
+        return JOURNAL_OPEN_FOREIGN;
+    }
     struct journal *j = mem_new(sizeof *j);
     j->path = mem_dup(path);
     j->fd = fd;
@@ -71,6 +89,10 @@ const char *journal_open_error(int error, const char **what_to_do, int *status)
     case JOURNAL_OPEN_FOLDER:
         *what_to_do = "chmod go-w its folder, or use another one";
         return "lies in a folder to which others may write";
+    case JOURNAL_OPEN_FOREIGN:
+        *status = EX_USAGE;
+        *what_to_do = "name a session file, or one that is not there yet";
+        return "is another kind of file";
     case ELOOP:
         *what_to_do = "name the file itself";
         return "is a symbolic link";

@@ -16,9 +16,11 @@ const char *journal_role_program(enum journal_role r);
 
 /* --- Opening. JOURNAL_READ only looks; JOURNAL_WRITE creates the file where it is missing,
  * JOURNAL_UPDATE does not.
- * Failures are file_open_private's, and JOURNAL_OPEN_FOLDER: others may write to its folder;
- * journal_open_error puts them into words. */
-#define JOURNAL_OPEN_FOLDER (-1)
+ * Failures are file_open_private's, and JOURNAL_OPEN_FOLDER: others may write to its folder, and
+ * JOURNAL_OPEN_FOREIGN: it is another kind of file, which is left as it is; journal_open_error puts
+ * them into words. */
+#define JOURNAL_OPEN_FOLDER  (-1)
+#define JOURNAL_OPEN_FOREIGN (-2)
 enum journal_mode { JOURNAL_READ, JOURNAL_UPDATE, JOURNAL_WRITE };
 int journal_open(struct journal **out, const char *path, enum journal_mode mode);
 void journal_close(struct journal *j); /* frees all locks */
