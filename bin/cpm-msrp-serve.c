@@ -123,7 +123,6 @@ static bool read_message(struct program *p, uint64_t *content)
     enum cpim_error verdict;
     uint64_t octets;
     char *head = NULL;
-    char why[MODULE_WHY_SIZE];
     int err = msrp_file_open(&p->file, p->path);
     if (!err)
         err = cpim_read_head(p->file.fd, &head, &c, &octets, &verdict);
@@ -132,8 +131,8 @@ static bool read_message(struct program *p, uint64_t *content)
     } else if (verdict != CPIM_OK) {
         refuse(p, EX_DATAERR, cpim_error_text(verdict), "cpm-compose makes a message of any file");
         err = EBADMSG;
-    } else if ((err = cpim_identity(p->file.fd, &c, &p->message_id, why)) != 0) {
-        refuse(p, err == ENOSYS ? EX_CONFIG : EX_NOINPUT, why, "give the message a Message-ID");
+    } else if ((err = cpim_identity(p->file.fd, &c, &p->message_id)) != 0) {
+        refuse(p, EX_NOINPUT, strerror(err), NULL);
     } else {
         *content = p->file.size - c.content_at;
         p->from = slice_dup(c.from_uri);

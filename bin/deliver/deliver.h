@@ -4,6 +4,7 @@
 
 #include "base/argv.h"
 #include "base/opt.h"
+#include "journal/journal.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,22 @@ extern const struct opt *const plan_tables[];
  * `sid` the attempt or NULL. False: a program was not found, which is said. */
 bool plan_make(struct plan *p, const char *message, const char *sid);
 void plan_clear(struct plan *p); /* forgets the commands, for another plan_make */
+
+/* --- message.c; `fd` is the message where it has no name (made by us, or from stdin), or -1. */
+
+/* Keeps stdin in a nameless file. A status. */
+int message_from_stdin(int *fd);
+
+/* The Message-ID that the session file is bound to, for the caller to free; NULL: none. */
+char *message_bound_id(const char *session);
+
+/* Is it the message that the session file belongs to? */
+bool message_is_bound(const struct plan *p, int fd, const struct journal *j);
+
+/* Binds a session file that is kept to the content of a message that we made. A status. */
+int message_bind_content(const struct plan *p, int fd, struct journal *j);
+
+/* --- */
 
 /* Prints the shell pipeline that a run would be. 0 or EX_IOERR. */
 int plan_print(struct plan *p);

@@ -97,19 +97,6 @@ static void on_composed(void *arg, int wait_status)
         open_and_begin(r);
 }
 
-/* A message on stdin is kept for as long as the run takes. */
-static int take_stdin(struct run *r)
-{
-    uint64_t copied;
-    bool reading = false;
-    int err = file_temporary(&r->message_fd);
-    if (!err)
-        err = cpim_copy(STDIN_FILENO, r->message_fd, UINT64_MAX, &copied, &reading);
-    if (err)
-        err_line(reading ? "stdin" : "temporary file", strerror(err), NULL);
-    return !err ? EX_OK : reading ? EX_NOINPUT : EX_OSERR;
-}
-
 /* The message is made before there is an attempt. */
 static void compose(void *arg)
 {
@@ -312,70 +299,12 @@ static void on_signal(void *arg, int signal)
     look_for_end(r);
 }
 
-/* What our message is known by, and a mark of its content where we made it; the caller frees both.
- * False: it cannot be read, which cpm-msrp-serve will say. */
-static bool identify(const struct run *r, char **id, char content[HASH_HEX_SIZE])
-{
-    struct cpim c;
-    char *head = NULL;
-    char why[MODULE_WHY_SIZE];
-    uint64_t octets;
-    enum cpim_error verdict;
-    int fd = r->message_fd >= 0 ? r->message_fd : open(r->plan->message, O_RDONLY | O_CLOEXEC);
-    *id = NULL;
-    content[0] = '\0';
-    bool good = fd >= 0 && cpim_read_head(fd, &head, &c, &octets, &verdict) == 0 &&
-                verdict == CPIM_OK && cpim_identity(fd, &c, id, why) == 0 &&
-                (!r->plan->content || cpim_content_mark(fd, &c, content, why) == 0);
-    free(head);
-    if (fd >= 0 && fd != r->message_fd)
-        (void)close(fd);
-    return good;
-}
-
-/* Is our message the one that the session file belongs to? A message that we made took its
- * Message-ID from there, so its content has to be the same too. */
-static bool same_message(const struct run *r)
-{
-    char *id;
-    char content[HASH_HEX_SIZE];
-    const char *bound = journal_get(r->journal, "entry.message");
-    const char *mark = journal_get(r->journal, "entry.content");
-    bool same = identify(r, &id, content) && bound && strcmp(id, bound) == 0 &&
-                (!*content || !mark || strcmp(content, mark) == 0);
-    free(id);
-    return same;
-}
-
-/* A session file that is kept belongs to one content. Gives a status. */
-static int bind_content(struct run *r)
-{
-    char *id;
-    char content[HASH_HEX_SIZE];
-    struct line_out o;
-    const char *mark = journal_get(r->journal, "entry.content");
-    if (!r->plan->content || !r->plan->session)
-        return EX_OK;
-    bool known = identify(r, &id, content);
-    free(id);
-    if (known && mark && strcmp(content, mark) != 0) {
-        err_line(r->plan->content, "another content than the session file's",
-                 "give it its own -s FILE");
-        return EX_USAGE;
-    }
-    if (!known || mark)
-        return EX_OK;
-    line_begin(&o, "entry", journal_sid(r->journal));
-    line_text(&o, "content", content);
-    return journal_append(r->journal, &o, false, NULL) == 0 ? EX_OK : EX_IOERR;
-}
-
 /* The file was delivered already: good if it was this very message to this very recipient. */
 static int already_transferred(struct run *r)
 {
     const char *to = journal_get(r->journal, "entry.to");
     bool same_to = !r->plan->to || !to || strcmp(r->plan->to, to) == 0;
-    if (same_to && same_message(r)) {
+    if (same_to && message_is_bound(r->plan, r->message_fd, r->journal)) {
         err_step("delivered already");
         return EX_OK;
     }
@@ -428,7 +357,7 @@ static void begin(void *arg)
         return;
     }
     r->claimed = true;
-    r->failed = bind_content(r);
+    r->failed = message_bind_content(p, r->message_fd, r->journal);
     if (r->failed) {
         loop_stop(r->loop);
         return;
@@ -493,32 +422,16 @@ static int attempt(struct run *r)
     return r->timed_out ? EX_TEMPFAIL : r->failed;
 }
 
-/* The Message-ID that the session file is bound to, for the caller to free; NULL: none. What is
- * wrong with the file is said when it is opened for the attempt. */
-static char *bound_id(const char *session)
-{
-    struct journal *j;
-    bool grew;
-    char *id = NULL;
-    if (journal_open(&j, session, JOURNAL_READ) != 0)
-        return NULL;
-    const char *bound = journal_read(j, &grew) == 0 ? journal_get(j, "entry.message") : NULL;
-    if (bound)
-        id = mem_dup(bound);
-    journal_close(j);
-    return id;
-}
-
 int plan_run(struct plan *p)
 {
     struct run r = {.plan = p, .message_fd = -1, .begun = clock_ms()};
     int status = EX_OK;
     if (p->content && p->session)
-        p->known_id = bound_id(p->session);
+        p->known_id = message_bound_id(p->session);
     if (p->content && !plan_make(p, "", NULL))
         status = EX_CONFIG;
     else if (!p->content && strcmp(p->message, "-") == 0)
-        status = take_stdin(&r);
+        status = message_from_stdin(&r.message_fd);
     r.loop = loop_new();
     if (!status)
         status = attempt(&r);

@@ -16,7 +16,7 @@
 #define CPIM_CPIM_H
 
 #include "base/buf.h"
-#include "base/hash.h"
+#include "base/mark.h"
 #include "base/slice.h"
 
 #include <stdbool.h>
@@ -132,14 +132,13 @@ const char *cpim_type_of_name(const char *name);
 int cpim_read_head(int fd, char **head, struct cpim *c, uint64_t *octets, enum cpim_error *verdict);
 
 /* What a message is known by over all attempts: its imdn.Message-ID; one that has none is known by
- * a hash of all its octets, so that another message is never taken for it. 0, or an errno value
- * with one line in `why`. The caller frees *id. */
-int cpim_identity(int fd, const struct cpim *c, char **id, char why[MODULE_WHY_SIZE]);
+ * a mark of all its octets (32 hex digits, an MSRP ident too), so that another message is never
+ * taken for it. 0, or an errno value. The caller frees *id. */
+int cpim_identity(int fd, const struct cpim *c, char **id);
 
-/* A hash of the content alone: two messages made of the same content at different times have it in
- * common. As above. */
-int cpim_content_mark(int fd, const struct cpim *c, char hex[HASH_HEX_SIZE],
-                      char why[MODULE_WHY_SIZE]);
+/* A mark of the content alone: two messages made of the same content at different times have it in
+ * common. 0, or an errno value. */
+int cpim_content_mark(int fd, const struct cpim *c, char hex[MARK_HEX_SIZE]);
 
 /* Copies up to `most` octets, from and to where the descriptors stand, in constant memory, in the
  * kernel where it can. Waits where a descriptor makes it wait. 0, or an errno value; *reading tells

@@ -1,15 +1,13 @@
 /* Messages in files. */
 #include "cpim/cpim.h"
 
-#include "base/hash.h"
+#include "base/mark.h"
 #include "base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,8 +15,7 @@
 #define FIRST_LOOK ((size_t)4 * 1024) /* most heads are a few hundred octets */
 #define IN_KERNEL  ((size_t)1 << 30)
 #define BLOCK      ((size_t)128 * 1024)
-#define HASHED     ((size_t)256 * 1024)
-#define IDENTITY   32 /* hex digits: an MSRP ident too */
+#define MARKED     ((size_t)256 * 1024)
 
 /* --- The head. */
 
@@ -60,43 +57,35 @@ int cpim_read_head(int fd, char **head, struct cpim *c, uint64_t *octets, enum c
 
 /* --- What it is known by. */
 
-/* Each block is hashed with the hash of all before it: constant memory, every octet counts. */
-static int hash_from(int fd, uint64_t at, char hex[HASH_HEX_SIZE], char why[MODULE_WHY_SIZE])
+static int mark_from(int fd, uint64_t at, char hex[MARK_HEX_SIZE])
 {
-    char *block = mem_new(HASHED);
+    struct mark m;
+    char *block = mem_new(MARKED);
     size_t have;
     int err;
-    hex[0] = '\0';
+    mark_begin(&m);
     do {
         have = 0;
-        err = fill(fd, at, block, &have, HASHED);
+        err = fill(fd, at, block, &have, MARKED);
         at += have;
-        struct slice parts[] = {slice_of(hex), {block, have}};
-        if (err)
-            (void)snprintf(why, MODULE_WHY_SIZE, "%s", strerror(err));
-        else
-            err = hash_hex(HASH_SHA_256, parts, 2, hex, why);
-    } while (!err && have == HASHED);
+        mark_add(&m, (struct slice){block, have});
+    } while (!err && have == MARKED);
+    mark_end(&m, hex);
     free(block);
     return err;
 }
 
-int cpim_identity(int fd, const struct cpim *c, char **id, char why[MODULE_WHY_SIZE])
+int cpim_identity(int fd, const struct cpim *c, char **id)
 {
-    char hex[HASH_HEX_SIZE];
-    int err = 0;
-    *id = NULL;
-    if (c->message_id.p)
-        *id = slice_dup(c->message_id);
-    else if ((err = hash_from(fd, 0, hex, why)) == 0)
-        *id = mem_format("%.*s", IDENTITY, hex);
+    char hex[MARK_HEX_SIZE];
+    int err = c->message_id.p ? 0 : mark_from(fd, 0, hex);
+    *id = c->message_id.p ? slice_dup(c->message_id) : err ? NULL : mem_dup(hex);
     return err;
 }
 
-int cpim_content_mark(int fd, const struct cpim *c, char hex[HASH_HEX_SIZE],
-                      char why[MODULE_WHY_SIZE])
+int cpim_content_mark(int fd, const struct cpim *c, char hex[MARK_HEX_SIZE])
 {
-    return hash_from(fd, c->content_at, hex, why);
+    return mark_from(fd, c->content_at, hex);
 }
 
 /* --- The content. */

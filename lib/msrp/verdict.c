@@ -1,6 +1,8 @@
 /* What a peer's code means for the delivery, in one table (cpm-deliver(1) prints the same). */
 #include "msrp/msrp_int.h"
 
+#include "base/mark.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -78,21 +80,6 @@ static bool is_ident(struct slice s)
     return true;
 }
 
-/* FNV-1a over the octets, then the finishing steps of SplitMix64, so that every bit counts. */
-static uint64_t digest(struct slice s, uint64_t seed)
-{
-    uint64_t h = 0xcbf29ce484222325u ^ seed;
-    for (size_t i = 0; i < s.n; i++) {
-        h ^= (unsigned char)s.p[i];
-        h *= 0x100000001b3u;
-    }
-    h ^= h >> 30;
-    h *= 0xbf58476d1ce4e5b9u;
-    h ^= h >> 27;
-    h *= 0x94d049bb133111ebu;
-    return h ^ (h >> 31);
-}
-
 void msrp_message_id(char id[MSRP_IDENT_MAX + 1], struct slice cpim_id)
 {
     if (is_ident(cpim_id)) {
@@ -100,8 +87,8 @@ void msrp_message_id(char id[MSRP_IDENT_MAX + 1], struct slice cpim_id)
         id[cpim_id.n] = '\0';
         return;
     }
-    uint64_t one = digest(cpim_id, 0);
-    uint64_t two = digest(cpim_id, 0x9e3779b97f4a7c15u);
-    (void)snprintf(id, MSRP_IDENT_MAX + 1, "%016llx%016llx", (unsigned long long)one,
-                   (unsigned long long)two);
+    struct mark m;
+    mark_begin(&m);
+    mark_add(&m, cpim_id);
+    mark_end(&m, id);
 }
