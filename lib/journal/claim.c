@@ -172,6 +172,11 @@ static bool holds(struct journal *j, enum journal_role role)
     return true;
 }
 
+bool journal_seen(const struct journal *j, enum journal_role role)
+{
+    return j->seen[role];
+}
+
 enum journal_life journal_life(struct journal *j, enum journal_role role)
 {
     bool grew;

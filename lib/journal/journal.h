@@ -90,6 +90,7 @@ enum journal_life {
     LIFE_GONE,   /* byte free; it has a line in this attempt or was seen holding its byte */
 };
 enum journal_life journal_life(struct journal *j, enum journal_role role);
+bool journal_seen(const struct journal *j, enum journal_role role); /* holding its byte, by us */
 bool journal_claimed(struct journal *j); /* does anybody hold the claim? */
 
 /* Ends the attempt that this process is in: outcome under byte 0, if there is none; room given

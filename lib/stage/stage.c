@@ -305,7 +305,7 @@ static void file_lost(struct stage *s, int err)
 static void see_partners(struct stage *s)
 {
     for (enum journal_role r = ROLE_INVITE; r <= ROLE_BYE; r++) {
-        if (r != s->role)
+        if (r != s->role && !journal_seen(s->journal, r))
             (void)journal_life(s->journal, r);
     }
 }
