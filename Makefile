@@ -223,7 +223,7 @@ install: all
 	done
 
 uninstall:
-	cd '$(DESTDIR)$(BINDIR)' && rm -f $(PROGRAMS) cpm-retry
+	rm -f $(patsubst %,'$(DESTDIR)$(BINDIR)'/%,$(PROGRAMS) cpm-retry)
 	rm -f '$(DESTDIR)$(UNITDIR)'/cpm-queue.service '$(DESTDIR)$(UNITDIR)'/cpm-queue.timer
 	rm -f '$(DESTDIR)$(DOCDIR)'/crontab
 	rm -f $(MODULES:%='$(DESTDIR)$(MODULEDIR)'/%.so)

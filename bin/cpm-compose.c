@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -67,8 +68,9 @@ static const char *usual_dispositions(const char *type)
 static int refuse(const char *field, const char *why)
 {
     bool uri = strcmp(field, "from") == 0 || strcmp(field, "to") == 0;
-    err_linef("options", uri ? "like sip:alice@example.com or tel:+15551234" : NULL, "--%s: %s",
-              field, why);
+    char option[32];
+    (void)snprintf(option, sizeof option, "--%s", field);
+    err_line(option, why, uri ? "like sip:alice@example.com or tel:+15551234" : NULL);
     return EX_USAGE;
 }
 

@@ -273,6 +273,22 @@ static struct opt_setting *of_letter(const struct opt_settings *all, int letter)
     return NULL;
 }
 
+/* A long option that is none, or that several begin with. */
+static const char *unknown(const struct opt_settings *all, const char *word)
+{
+    size_t n = strcspn(word, "=");
+    const char *first = NULL;
+    for (size_t i = 0; i < all->n; i++) {
+        const char *name = all->v[i].o->name;
+        if (n <= 2 || strncmp(name, word + 2, n - 2) != 0)
+            continue;
+        if (first)
+            return opt_keep(&settings, mem_format("may be --%s or --%s", first, name));
+        first = name;
+    }
+    return "no such option";
+}
+
 /* getopt's complaint, in our words. */
 static _Noreturn void complain(const struct opt_settings *all, int found, const char *word)
 {
@@ -287,7 +303,7 @@ static _Noreturn void complain(const struct opt_settings *all, int found, const 
         wrong_use(what, "needs a value");
     wrong_use(what, optopt >= LONG_BASE ? "takes no value"
                     : optopt            ? "no such option"
-                                        : "no such option, or several begin so");
+                                        : unknown(all, word));
 }
 
 static void note_given(struct opt_setting *s, const char *name, const char *text)
