@@ -341,6 +341,8 @@ static void read_line(struct opt_settings *all, int argc, char **argv)
     struct option *longs = long_options(all);
     char *shorts = short_options(all);
     int found;
+    all->longs = longs;
+    all->shorts = shorts;
     optind = 0; /* GNU: begin anew */
     opterr = 0;
     while ((found = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
@@ -350,6 +352,8 @@ static void read_line(struct opt_settings *all, int argc, char **argv)
     }
     free(shorts);
     free(longs);
+    all->longs = NULL;
+    all->shorts = NULL;
 }
 
 /* --- Sources in order. */

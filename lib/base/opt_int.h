@@ -21,6 +21,7 @@ struct opt_settings {
     struct opt_setting *v;
     size_t n;
     struct opt_list kept; /* texts that live as long as the process: values, origins */
+    void *longs, *shorts; /* getopt's tables, while it may end the program */
 };
 
 /* Keeps a text that mem_ or slice_dup gave. */
