@@ -53,10 +53,11 @@ static void get_ready(void)
     }
 }
 
+/* Also for a reader that is gone: the write tells. */
 static bool has_room(int ms)
 {
     struct pollfd p = {.fd = out.fd, .events = POLLOUT};
-    return poll(&p, 1, ms) == 1 && (p.revents & POLLOUT);
+    return poll(&p, 1, ms) == 1 && (p.revents & (POLLOUT | POLLERR | POLLHUP | POLLNVAL));
 }
 
 /* What went out, or 0: not now. A reader that is gone takes everything. */

@@ -64,6 +64,7 @@ struct sip_agent {
     struct voice voice;
     enum sip_state state;
     int status;
+    int64_t remarked;       /* ms of credit that are spent, as a time; see agent_remark */
     bool unwritten;         /* a line could not be written: the session is to be ended */
     struct loop_timer poke; /* tells the caller, from the loop */
 
@@ -133,6 +134,9 @@ struct sip_agent {
 
 /* --- agent.c */
 int agent_emit(struct sip_agent *a, struct line_out *o); /* a fact */
+/* A line that the peer causes as often as it likes: written as long as there is credit, which grows
+ * with time, so that no peer fills the disk or the room of the last words. */
+void agent_remark(struct sip_agent *a, struct line_out *o);
 int agent_emit_f(void *arg, struct line_out *o, bool durable);
 const char *agent_sid(const struct sip_agent *a);
 void agent_enter(struct sip_agent *a, enum sip_state state);

@@ -293,7 +293,7 @@ void auth_note(struct auth *a, const struct osip_message *response)
                 count++;
             }
         while (count == 1 && rest.n > 0 && digest_param(&rest, &name, &value))
-            if (slice_is_nocase(name, "nextnonce") && value.n > 0) {
+            if (slice_is_nocase(name, "nextnonce") && value.n > 0 && digest_quotable(value)) {
                 free(one->challenge.nonce);
                 one->challenge.nonce = slice_dup(value);
                 one->nc = 0;

@@ -140,11 +140,11 @@ static bool read_param(struct challenge *c, struct slice name, struct slice valu
     return true;
 }
 
-/* Can it stand between quotes again? What came without them may not. */
-static bool quotable(const char *text)
+/* What came without quotes may hold what cannot stand between them. */
+bool digest_quotable(struct slice text)
 {
-    for (; text != NULL && *text != '\0'; text++) {
-        if (*text == '"' || (*text == '\\' && *++text == '\0'))
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '"' || (text.p[i] == '\\' && ++i == text.n))
             return false;
     }
     return true;
@@ -159,8 +159,8 @@ int challenge_parse(struct slice value, struct challenge *c)
     while (err == 0 && rest.n > 0 && digest_param(&rest, &name, &text))
         if (!read_param(c, name, text))
             err = EPROTONOSUPPORT;
-    if (err == 0 && (c->realm == NULL || c->nonce == NULL || !quotable(c->realm) ||
-                     !quotable(c->nonce) || !quotable(c->opaque)))
+    if (err == 0 && (c->realm == NULL || c->nonce == NULL || !digest_quotable(slice_of(c->realm)) ||
+                     !digest_quotable(slice_of(c->nonce)) || !digest_quotable(slice_of(c->opaque))))
         err = EBADMSG;
     if (err != 0)
         challenge_free(c);

@@ -40,5 +40,6 @@ int digest_value(const struct digest *d, char **value, char why[MODULE_WHY_SIZE]
 struct slice digest_params(struct slice value);
 /* The next name=value of such a list, the value without quotes. False: no more. */
 bool digest_param(struct slice *rest, struct slice *name, struct slice *value);
+bool digest_quotable(struct slice text); /* can it stand between quotes again? */
 
 #endif

@@ -84,7 +84,7 @@ static void tell(struct sip_agent *a, const char *type, struct slice body)
     line_text(&o, "status", disposition(body));
     line_free_text(&o, "content-type", slice_of(type));
     line_number(&o, "size", (int64_t)body.n);
-    (void)agent_emit(a, &o); /* a remark, not a fact that anything waits for */
+    agent_remark(a, &o);
 }
 
 struct osip_message *notice_answer(const struct osip_message *m, bool *notification)

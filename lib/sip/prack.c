@@ -82,7 +82,7 @@ void progress_emit(struct sip_agent *a, const struct osip_message *m)
     line_number(&o, "code", sip_status(m));
     line_free_text(&o, "reason", slice_of(reason_of(m)));
     line_text(&o, "to-tag", sip_status(m) < 200 ? tag_of(m, true) : NULL);
-    (void)agent_emit(a, &o); /* a tag too long for a line is only not remembered */
+    agent_remark(a, &o);
 }
 
 void invite_progressed(struct sip_agent *a, const struct osip_message *m,

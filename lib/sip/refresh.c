@@ -59,7 +59,7 @@ void emit_refreshed(struct sip_agent *a, const char *by, const char *method, int
     }
     line_number(&o, "cseq", cseq);
     line_text(&o, "target", a->chosen->dialog.target);
-    (void)agent_emit(a, &o); /* a refresh that cannot be noted has still happened */
+    agent_remark(a, &o);
 }
 
 static void on_expiry(void *arg)

@@ -1,5 +1,8 @@
 /* What the owner of a dialog does with the answers to its INVITE, and how its sessions end. */
+#include "sip/agent_int.h"
 #include "test/unit/sip_call.h"
+
+#include <stdio.h>
 
 static const struct sip_ops agent_ops = {party_emit, party_changed};
 
@@ -356,6 +359,36 @@ static void test_fork(void)
     party_free();
 }
 
+static size_t lines_of(struct journal *j)
+{
+    bool grew;
+    size_t n = 0;
+    if (journal_read(j, &grew) != 0)
+        return 0;
+    FILE *f = fopen(journal_path(j), "r");
+    for (int c; f && (c = getc(f)) != EOF;)
+        n += c == '\n';
+    if (f)
+        (void)fclose(f);
+    return n;
+}
+
+static void test_remarks(void)
+{
+    struct party *p = call(SIP_UDP, ring);
+    size_t before = lines_of(p->facts);
+
+    for (int i = 0; i < 1000; i++) {
+        struct line_out o;
+        line_begin(&o, "imdn.received", journal_sid(p->facts));
+        line_number(&o, "size", i);
+        agent_remark(p->agent, &o);
+    }
+    size_t written = lines_of(p->facts) - before;
+    tap_ok(written >= 64 && written <= 70, "a peer causes %zu lines of 1000 at once", written);
+    party_free();
+}
+
 int main(void)
 {
     test_delivery(SIP_UDP);
@@ -372,5 +405,6 @@ int main(void)
     test_lost_bye();
     test_refused();
     test_fork();
+    test_remarks();
     return tap_done();
 }
