@@ -153,14 +153,25 @@ static bool all_there(const struct msrp_sender *s)
     return answers_due(s) ? s->confirmed == s->w.total : all_sent(s) && s->n == 0;
 }
 
+static bool is_reported(const struct msrp_sender *s)
+{
+    return s->w.success_report && all_sent(s) && msrp_ranges_cover(&s->reported, s->w.total);
+}
+
+static void end_reported(struct msrp_sender *s)
+{
+    if (!s->over)
+        s->outcome.report = "success";
+    end(s, EX_OK, "");
+}
+
 /* Is this the end, or the beginning of the last wait? */
 static void settle(struct msrp_sender *s, int64_t now)
 {
     if (s->over || !all_there(s))
         return;
-    if (s->w.success_report && msrp_ranges_cover(&s->reported, s->w.total)) {
-        s->outcome.report = "success";
-        end(s, EX_OK, "");
+    if (is_reported(s)) {
+        end_reported(s);
     } else if (!s->w.success_report && answers_due(s)) {
         end(s, EX_OK, "");
     } else if (s->quiet_ms == 0) {
@@ -179,9 +190,12 @@ static void end_without_report(struct msrp_sender *s)
         end(s, EX_OK, "");
 }
 
+/* A REPORT comes from the recipient itself and says more than the next hop's 200. */
 void msrp_sender_give_up(struct msrp_sender *s, int status, const char *why)
 {
-    if (all_there(s))
+    if (is_reported(s))
+        end_reported(s);
+    else if (all_there(s))
         end_without_report(s);
     else
         end(s, status, why);
@@ -448,7 +462,7 @@ void msrp_sender_time(struct msrp_sender *s, int64_t now)
         return;
     }
     s->overtaxed = true;
-    end(s, EX_TEMPFAIL, "the recipient did not answer a chunk in 30 seconds");
+    msrp_sender_give_up(s, EX_TEMPFAIL, "the recipient did not answer a chunk in 30 seconds");
 }
 
 void msrp_sender_hung_up(struct msrp_sender *s)

@@ -93,7 +93,7 @@ void msrp_sender_stop(struct msrp_sender *s);
 /* The end, for a reason from outside, whatever was confirmed. */
 void msrp_sender_fail(struct msrp_sender *s, int status, const char *why);
 
-/* The same, but transferred if everything is confirmed. */
+/* The same, but transferred if everything is confirmed, or reported as a whole. */
 void msrp_sender_give_up(struct msrp_sender *s, int status, const char *why);
 
 int64_t msrp_sender_due(const struct msrp_sender *s); /* when msrp_sender_time must be called */

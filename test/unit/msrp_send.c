@@ -483,6 +483,20 @@ static void test_reports(void)
     msrp_sender_time(w.s, msrp_sender_due(w.s));
     tap_ok(status() == 0 && !strcmp(msrp_sender_outcome(w.s)->report, "missing"),
            "no report in time is no failure");
+    begin(&what);
+    while (step(SIZE_MAX))
+        w.n = 0;
+    report(1, 999, 200);
+    tap_is_int(status(), -1, "reported but for one octet, and not answered");
+    msrp_sender_give_up(w.s, 75, "lost");
+    tap_is_int(status(), 75, "and then lost");
+    begin(&what);
+    while (step(SIZE_MAX))
+        w.n = 0;
+    report(1, 1000, 200);
+    msrp_sender_give_up(w.s, 75, "lost");
+    tap_ok(status() == 0 && !strcmp(msrp_sender_outcome(w.s)->report, "success"),
+           "a report over the whole is enough where the answers never came");
     what.require_report = true;
     begin(&what);
     run_to_end();
