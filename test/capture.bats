@@ -121,7 +121,7 @@ counts_agree() {
 }
 
 @test "what the judge is worth: it sees the garbage that a recipient sends" {
-  EXPECT=75 BEHAVE=garbage deliver udp 127.0.0.1 100 --accept-timeout 1
+  EXPECT=76 BEHAVE=garbage deliver udp 127.0.0.1 100 --accept-timeout 1
   run nothing_wrong
   [ "$status" -ne 0 ]
   [[ $output == *"No MSRP start line"* ]]

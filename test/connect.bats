@@ -137,6 +137,33 @@ closed_in_time() {
   deliver 75 100 --accept-timeout 0.5
 }
 
+# told STATUS WHY [behaviour...]: what came is said, in the one line and in the session file.
+told() {
+  local status=$1 why=$2 behave=()
+  shift 2
+  for word in "$@"; do behave+=(--behave "$word"); done
+  rm -rf s store
+  start_sink "${behave[@]}"
+  deliver "$status" 100 --accept-timeout 1
+  stop_sink
+  grep -q "$why" err || {
+    cat err
+    return 1
+  }
+  [[ $(cpm-session get s msrp.failed.why) =~ $why ]]
+  [ "$(cpm-session get s msrp.failed.status)" = "$status" ]
+}
+
+@test "a connection that is not the session's: which one came is told" {
+  told 75 'the connection from 127.0.0.1:.* was silent .see --speak-first' first-send=none
+  told 75 'the connection from 127.0.0.1:.* named another session' first-send=wrong-session
+  told 75 'no connection of the recipient in time' connect=never
+}
+
+@test "no MSRP on the connection: 76 and its cause" {
+  told 76 'broke the protocol: not MSRP' garbage
+}
+
 @test "a passive recipient is dialled at once" { arrives dialled passive -- --dial-after 1h; }
 @test "one that does not say is dialled after --dial-after" { arrives dialled none -- --dial-after 0.1; }
 @test "one that listens only some time after the ACK" { arrives dialled passive later; }

@@ -7,8 +7,10 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 /* --- The set of connections. */
 
@@ -83,11 +85,39 @@ static struct link *free_link(struct msrp_session *s)
     return first;
 }
 
+/* Why this connection is not the session's; said where no other comes. A stranger's nonsense is no
+ * verdict. */
+static void note(const struct link *l, const char *what, const char *more)
+{
+    struct msrp_session *s = l->session;
+    char peer[NET_TEXT_SIZE];
+    net_addr_text(peer, msrp_conn_peer(l->conn));
+    (void)snprintf(s->unfit, sizeof(s->unfit), "the connection from %s %s%s", peer, what, more);
+    s->unfit_status = 0;
+}
+
+static void note_silence(const struct link *l)
+{
+    if (!l->spoke && !l->from_path)
+        note(l, "was silent", " (see --speak-first)");
+    else if (!l->from_path)
+        note(l, "never named the session", "");
+}
+
+void msrp_links_note_silent(struct msrp_session *s)
+{
+    for (size_t i = 0; i < MSRP_LINKS; i++) {
+        if (s->links[i].state == LINK_SILENT && !s->unfit[0])
+            note_silence(&s->links[i]);
+    }
+}
+
 static void on_silent(void *arg)
 {
     struct link *l = arg;
     if (l->state != LINK_SILENT)
         return;
+    note_silence(l);
     err_step("a connection that never named the session is closed");
     msrp_link_drop(l);
     msrp_session_is_closed(l->session);
@@ -166,6 +196,7 @@ static bool is_peer(const struct msrp_session *s, const char *from_path, bool wh
  * and has as much time for that as for its first. */
 static void pass_over(struct link *l)
 {
+    note(l, "has another path than the answer", "");
     free(l->from_path);
     l->from_path = NULL;
     l->state = LINK_SILENT;
@@ -214,6 +245,8 @@ static bool presents(struct link *l, const struct msrp_head *h)
     if (msrp_uri_parse(msrp_path_last(h->to_path), &to) != 0 ||
         !msrp_uri_same_session(&to, &s->own)) {
         answer_with(l, 481, NULL, l->state != LINK_BOUND);
+        if (l->state == LINK_SILENT)
+            note(l, "named another session", "");
         return false;
     }
     if (l->state != LINK_SILENT)
@@ -221,6 +254,7 @@ static bool presents(struct link *l, const struct msrp_head *h)
     l->from_path = slice_dup(h->from_path);
     if (s->bound || (s->answered && !is_peer(s, l->from_path, false))) {
         answer_with(l, 506, NULL, true);
+        note(l, "has another path than the answer", "");
         return false;
     }
     return true;
@@ -366,6 +400,22 @@ static void on_connected(void *arg, struct msrp_conn *c)
     msrp_session_bind(l->session, l, "active");
 }
 
+static void note_loss(struct link *l, int error, const char *why)
+{
+    bool presented = l->state == LINK_PRESENTED;
+    bool nonsense = error == EPROTO && msrp_conn_is_open(l->conn);
+    if (l->state != LINK_SILENT && !presented)
+        return;
+    if (nonsense)
+        note(l, "broke the protocol: ", why);
+    else if (presented)
+        note(l, "was lost: ", why);
+    else
+        note_silence(l);
+    if (nonsense && (presented || msrp_link_expected(l)))
+        l->session->unfit_status = EX_PROTOCOL;
+}
+
 static void on_lost(void *arg, struct msrp_conn *c, int error, const char *why)
 {
     struct link *l = arg;
@@ -375,10 +425,14 @@ static void on_lost(void *arg, struct msrp_conn *c, int error, const char *why)
     bool was_dialling = l->state == LINK_DIALLING;
     bool ends = msrp_secure_lost(s, l, error, why);
     net_addr_text(peer, msrp_conn_peer(c));
+    note_loss(l, error, why);
     if (was_dialling)
         msrp_dial_failed(s, msrp_conn_peer(c), why);
     if (l->state != LINK_LEAVING)
         err_step("connection with %s: %s", peer, why);
+    if (was_bound && error == EPROTO)
+        (void)snprintf(s->lost_why, sizeof(s->lost_why), "the recipient broke the protocol: %s",
+                       why);
     msrp_link_drop(l);
     if (ends) {
         msrp_session_fail(s, s->tls_status, s->tls_error);

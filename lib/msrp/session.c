@@ -256,16 +256,19 @@ void msrp_session_bind(struct msrp_session *s, struct link *l, const char *role)
  * answers were not asked for. */
 void msrp_session_lost(struct msrp_session *s, int error)
 {
-    static const char why[] = "the connection was lost before everything was confirmed";
+    bool nonsense = error == EPROTO;
+    int status = nonsense ? EX_PROTOCOL : EX_TEMPFAIL;
+    const char *why =
+        nonsense ? s->lost_why : "the connection was lost before everything was confirmed";
     s->bound = NULL;
     if (s->done)
         return;
     if (!error || error == ECONNRESET || error == EPIPE || error == EPROTO)
         msrp_sender_hung_up(s->sender);
     if (error && s->plan.sending.failure_report != MSRP_FAILURE_YES)
-        msrp_sender_fail(s->sender, EX_TEMPFAIL, why);
+        msrp_sender_fail(s->sender, status, why);
     else
-        msrp_sender_give_up(s->sender, EX_TEMPFAIL, why);
+        msrp_sender_give_up(s->sender, status, why);
     msrp_session_look(s);
 }
 
@@ -274,10 +277,13 @@ void msrp_session_lost(struct msrp_session *s, int error)
 static void on_accept_timeout(void *arg)
 {
     struct msrp_session *s = arg;
-    const char *why = s->dial_error[0]  ? s->dial_error
-                      : s->tls_error[0] ? s->tls_error
-                                        : "no connection of the recipient in time";
-    msrp_session_fail(s, msrp_secure_status(s), why);
+    msrp_links_note_silent(s);
+    const char *why = s->tls_error[0]    ? s->tls_error
+                      : s->unfit[0]      ? s->unfit
+                      : s->dial_error[0] ? s->dial_error
+                                         : "no connection of the recipient in time";
+    int status = msrp_secure_status(s);
+    msrp_session_fail(s, status == EX_TEMPFAIL && s->unfit_status ? s->unfit_status : status, why);
 }
 
 static void on_speak_first(void *arg);

@@ -64,6 +64,9 @@ struct msrp_session {
     bool dial_waits;       /* for the look-up */
     bool only_dialled;     /* the peer will not connect */
     char dial_error[512];  /* empty: none */
+    char unfit[256];       /* why the last connection that came was not the session's; or empty */
+    int unfit_status;      /* 0: nothing that breaks the protocol */
+    char lost_why[256];    /* of the bound connection, where it broke the protocol */
     struct loop_timer accept_timer;
     struct loop_timer dial_timer;
     struct loop_timer speak_timer;
@@ -85,9 +88,9 @@ struct msrp_session {
 void msrp_session_finish(struct msrp_session *s, const struct msrp_outcome *o);
 void msrp_session_fail(struct msrp_session *s, int status, const char *why);
 void msrp_session_bind(struct msrp_session *s, struct link *l, const char *role);
-void msrp_session_look(struct msrp_session *s); /* is there a verdict? */
-void msrp_session_lost(struct msrp_session *s, int error);
-void msrp_session_is_closed(struct msrp_session *s); /* is it by now? */
+void msrp_session_look(struct msrp_session *s);            /* is there a verdict? */
+void msrp_session_lost(struct msrp_session *s, int error); /* EPROTO: by lost_why */
+void msrp_session_is_closed(struct msrp_session *s);       /* is it by now? */
 
 /* links.c: connections, before and after one of them is the session's. */
 struct link *msrp_link_add(struct msrp_session *s, enum link_state state);
@@ -96,7 +99,8 @@ void msrp_links_choose(struct msrp_session *s); /* the answer is there: binds, r
 void msrp_links_leave(struct msrp_session *s);
 bool msrp_links_any(const struct msrp_session *s);
 void msrp_links_close_others(struct msrp_session *s);
-void msrp_link_hand_on(struct link *l);        /* what came before it was bound */
+void msrp_links_note_silent(struct msrp_session *s); /* those that still are */
+void msrp_link_hand_on(struct link *l);              /* what came before it was bound */
 bool msrp_link_expected(const struct link *l); /* does it come from a host that the answer named? */
 extern const struct msrp_conn_ops msrp_link_ops;
 
