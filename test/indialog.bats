@@ -4,22 +4,6 @@
 load helper
 load peers
 
-teardown() {
-  stop_sink
-  stop_peers
-}
-
-deliver() { # WANTED-STATUS [options of cpm-deliver]
-  local wanted=$1 status=0
-  shift
-  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "$@" m.cpim \
-    >out 2>err </dev/null || status=$?
-  assert_status "$status" "$wanted" || {
-    cat sipp.err sipp.msg recipient.err 2>&1 || :
-    return 1
-  }
-}
-
 # The recipient ended the session: no BYE of ours after its own.
 no_bye_of_ours() {
   grep -q ' session\.ended .*by=peer' s

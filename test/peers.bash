@@ -6,6 +6,24 @@
 EATER=$CPM_BIN/../test/peers/msrp-eat
 PEER_PIDS=()
 
+# For files that have no other end.
+teardown() {
+  stop_sink
+  stop_peers
+}
+
+# deliver WANTED-STATUS [options of cpm-deliver]: m.cpim to BOB, with the session file s.
+deliver() {
+  local wanted=$1 status=0
+  shift
+  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "$@" m.cpim \
+    >out 2>err </dev/null || status=$?
+  assert_status "$status" "$wanted" || {
+    cat sipp.err sipp.msg recipient.err 2>&1 || :
+    return 1
+  }
+}
+
 # A port below the range that the kernel gives out by itself, and that nobody uses: PORT.
 pick_port() {
   local tries

@@ -4,22 +4,6 @@
 load helper
 load peers
 
-teardown() {
-  stop_sink
-  stop_peers
-}
-
-deliver() { # WANTED-STATUS [options of cpm-deliver]
-  local wanted=$1 status=0
-  shift
-  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "$@" m.cpim \
-    >out 2>err </dev/null || status=$?
-  assert_status "$status" "$wanted" || {
-    cat sipp.err sipp.msg
-    return 1
-  }
-}
-
 @test "the INVITE as the specification wants it, an answer, ACK, the message, BYE" {
   start_sipp invite ringing answer ack media bye
   make_message 300000

@@ -3,22 +3,6 @@
 load helper
 load peers
 
-teardown() {
-  stop_sink
-  stop_peers
-}
-
-deliver() { # WANTED-STATUS [options of cpm-deliver]
-  local wanted=$1 status=0
-  shift
-  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "$@" m.cpim \
-    >out 2>err </dev/null || status=$?
-  assert_status "$status" "$wanted" || {
-    cat sipp.err sipp.msg recipient.err 2>&1 || :
-    return 1
-  }
-}
-
 @test "we refresh by UPDATE at half the interval, where the recipient allows it" {
   fast_clock
   SIPP_EXPIRES='300;refresher=uac' start_sipp invite answer ack update media bye
