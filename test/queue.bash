@@ -58,3 +58,7 @@ faulty() {
     LD_PRELOAD=$PWD/fault.so timeout --foreground "$GUARD" "$@" || STATUS=$?
   CALL=$(cat fault/done 2>/dev/null || true)
 }
+
+wait_for_done() { # COUNT
+  timeout "$GUARD" sh -c 'until [ "$(ls q/done/* 2>/dev/null | wc -l)" -ge '"$1"' ]; do sleep 0.05; done'
+}

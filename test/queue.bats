@@ -89,6 +89,19 @@ assert_summary() { # TEXT
   assert_sound
 }
 
+@test "add: who adds what was given up, or is held, is told so" {
+  start_sink --behave invite=404
+  add_message one "$BOB" >one
+  add_message two sip:carol@example.net >two
+  run_queue --to "$BOB"
+  cpm-queue -Q q hold "$(cat two)"
+  add_message one "$BOB" >again 2>err
+  cmp one again
+  grep -F "given up (to have it tried again: cpm-queue retry $(cat one))" err
+  add_message two sip:carol@example.net 2>err
+  grep -F "held (cpm-queue release $(cat two))" err
+}
+
 @test "add --many: a line is an item, a bad line is said and the others are accepted" {
   local i BOB=sip:bob@example.net
   make_message 100
@@ -99,6 +112,8 @@ assert_summary() { # TEXT
   run -66 --separate-stderr cpm-queue -Q q add --from "$ALICE" --many <list
   [ "${#lines[@]}" -eq 251 ]
   [ "${#stderr_lines[@]}" -eq 3 ]
+  [[ ${stderr_lines[0]} == *'stdin: line 251: none: No such file'* ]]
+  [[ ${stderr_lines[1]} == *'stdin: line 252: nonsense: '*'(recipients are like sip:bob@example.com)' ]]
   [[ ${lines[250]} == *$'\tsip:last@example.net\tm1' ]]
   assert_count waiting 251
   assert_sound
@@ -194,6 +209,9 @@ assert_summary() { # TEXT
 @test "run: a lifetime that is over ends with a failed attempt, not before one" {
   start_sink --behave 1:invite=486 --behave 3:invite=486
   echo late | cpm-queue -Q q add --from "$ALICE" --to "$BOB" --type text/plain --expires 2020-01-01T00:00:00Z - >one
+  echo late | cpm-queue -Q q add --from "$ALICE" --to "$BOB" --type text/plain --expires 2020-01-01T00:00:00Z - 2>&1 >two |
+    grep -F 'that time is over'
+  cpm-queue -Q q remove "$(cat two)"
   run_queue --notify 'cat >told'
   assert_summary 'delivered 0, deferred 0, refused 0, expired 1'
   grep -qx 'fate=expired' told
@@ -253,6 +271,52 @@ assert_summary() { # TEXT
   assert_sound
 }
 
+@test "run: a pass that our own fault ends says what was not tried; --watch makes another" {
+  start_sink
+  add_message one "$BOB" >one
+  add_message two "sip:carol@$SINK_HOST" "sip:dave@$SINK_HOST"
+  CPM_EXEC_INVITE=/nonexistent/none run_queue --jobs 1
+  [ "$STATUS" -eq 127 ]
+  grep -F "$(cat one) to $BOB: 127 (see cpm-queue show" err
+  grep -F 'run: ended by status 127, the fault is on this side: 2 due entries were not tried' err
+  # The fault goes away while a runner watches.
+  printf '#!/bin/sh\n[ -e mended ] || exit 78\nexec cpm-deliver "$@"\n' >deliver
+  chmod +x deliver
+  CPM_EXEC_DELIVER=$PWD/deliver cpm-queue -Q q run --watch --retry-first 1 --retry-most 1 --jobs 1 \
+    >summary 2>err 3>&- &
+  RUN_PID=$!
+  timeout "$GUARD" sh -c 'until grep -q "the next pass comes" err; do sleep 0.05; done'
+  touch mended
+  wait_for_done 3
+  kill -TERM "$RUN_PID"
+  wait "$RUN_PID" || true
+  assert_sound
+}
+
+@test "run: a recipient with a wrong certificate puts off his own messages only" {
+  start_sink
+  add_message one "$BOB" >one
+  add_message two "sip:carol@$SINK_HOST"
+  # What cpm-msrp-serve writes of a certificate that the answer did not announce.
+  cat >deliver <<'END'
+#!/bin/sh
+case "$*" in *bob*) ;; *) exec cpm-deliver "$@" ;; esac
+for option; do
+  case $option in --attempt=*) sid=${option#--attempt=} ;; esac
+  [ "$last" = -s ] && file=$option
+  last=$option
+done
+for event in 'invite.sent sid='"$sid" 'invite.answered sid='"$sid" "msrp.failed sid=$sid status=77 why=certificate"; do
+  echo "2026-01-01T00:00:00.000Z cpm-msrp-serve[1] $event" >>"$file"
+done
+exit 77
+END
+  chmod +x deliver
+  CPM_EXEC_DELIVER=$PWD/deliver run_queue --jobs 1
+  [ "$STATUS" -eq 0 ]
+  assert_summary 'delivered 1, deferred 1, refused 0, expired 0'
+}
+
 @test "hold, release, remove: at once where nobody is at work, and each may be repeated" {
   add_message one sip:bob@example.net >one
   add_message two sip:bob@example.net >two
@@ -289,6 +353,16 @@ resume_sink() {
 teardown() {
   [ -z "$SINK_PID" ] || resume_sink
   stop_sink
+}
+
+@test "hold --to and the like: a recipient without an entry is told" {
+  add_message one sip:bob@example.net >one
+  for command in hold hold release retry remove; do
+    cpm-queue -Q q $command --to sip:bob@example.net
+    run -66 cpm-queue -Q q $command --to sip:Bob@example.net
+    [[ $output == *'sip:Bob@example.net: has no entry'* ]]
+  done
+  run -66 cpm-queue -Q q release --to sip:bob@example.net
 }
 
 @test "hold of an entry in delivery is obeyed at the attempt's end" {
@@ -437,9 +511,6 @@ teardown() {
   add_message one "$BOB"
   cpm-queue -Q q run --watch --retry-first 1 >summary 2>err 3>&- &
   RUN_PID=$!
-  wait_for_done() {
-    timeout "$GUARD" sh -c 'until [ "$(ls q/done/* 2>/dev/null | wc -l)" -ge '"$1"' ]; do sleep 0.05; done'
-  }
   wait_for_done 1 || { cat err summary; cpm-queue -Q q list; cat q/wait/*; return 1; }
   add_message two "$BOB"
   wait_for_done 2
@@ -461,6 +532,8 @@ teardown() {
   [ "$(cpm-queue -Q q list --json | jq -r '.[0].attempts')" = 0 ]
   [ "$(cpm-queue -Q q list --json --state done)" = '[]' ]
   cpm-queue -Q q show --json "$(cat one)" | jq -e .birth
+  [ -f "$(cpm-queue -Q q show --json "$(cat one)" | jq -r .session)" ]
+  [ -f "$(cpm-queue -Q q show --json "$(cat one)" | jq -r .body)" ]
   run -66 cpm-queue -Q none list
 }
 

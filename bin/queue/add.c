@@ -21,6 +21,7 @@ struct adding {
     struct queue *queue;
     struct queue_batch *batch;
     int64_t now_ms, expires_ms;
+    unsigned long line; /* of --many, that is being read; 0: none */
     /* the lines of --many whose ids are still to be printed */
     char *lines[BATCH];
     size_t line_count;
@@ -32,6 +33,15 @@ static int cannot_write(const struct adding *a, int err)
 {
     err_line(queue_folder(a->queue), strerror(err), "nothing was accepted");
     return status_of_error(err);
+}
+
+/* What is wrong with an item: with --many, of which line. */
+static void complain(const struct adding *a, const char *what, const char *why, const char *hint)
+{
+    if (a->line > 0)
+        err_linef("stdin", hint, "line %lu: %s: %s", a->line, what, why);
+    else
+        err_line(what, why, hint);
 }
 
 /* As with cpm-deliver: an option of the composer says that the file is content. */
@@ -87,7 +97,7 @@ static int copy(const struct adding *a, const char *file, int in, int out)
     bool reading = false;
     int err = cpim_copy(in, out, UINT64_MAX, &copied, &reading);
     if (err && reading) {
-        err_line(file, strerror(err), NULL);
+        complain(a, file, strerror(err), NULL);
         return EX_NOINPUT;
     }
     return err ? cannot_write(a, err) : EX_OK;
@@ -98,7 +108,7 @@ struct body {
     bool notification;
 };
 
-static int look_at(const char *file, int fd, struct body *b)
+static int look_at(const struct adding *a, const char *file, int fd, struct body *b)
 {
     struct cpim c;
     char *head = NULL;
@@ -107,9 +117,9 @@ static int look_at(const char *file, int fd, struct body *b)
     int err = cpim_read_head(fd, &head, &c, &octets, &verdict);
     int status = err ? EX_IOERR : verdict == CPIM_OK ? EX_OK : EX_DATAERR;
     if (err)
-        err_line(file, strerror(err), NULL);
+        complain(a, file, strerror(err), NULL);
     else if (status)
-        err_line(file, cpim_error_text(verdict), "--type makes a message of content");
+        complain(a, file, cpim_error_text(verdict), "--type makes a message of content");
     else {
         b->message = c.message_id.n > 0 ? slice_dup(c.message_id) : NULL;
         b->notification = slice_is_nocase(cpim_media_type(c.content_type), "message/imdn+xml");
@@ -129,7 +139,7 @@ static int take_body(struct adding *a, const char *file, const struct opt_list *
     if (!status)
         status = copy(a, file, in, out);
     if (!status)
-        status = look_at(file, out, b);
+        status = look_at(a, file, out, b);
     if (status)
         queue_drop_body(a->batch);
     return status;
@@ -148,7 +158,7 @@ static int take_entries(struct adding *a, const struct opt_list *to, const struc
                               .notify = !a->config->no_notify && !b->notification};
         int err = queue_add_entry(a->batch, &n);
         if (err == EMSGSIZE) {
-            err_line(to->v[i], "addresses or Message-ID too long", NULL);
+            complain(a, to->v[i], "addresses or Message-ID too long", NULL);
             return EX_USAGE;
         }
         if (err)
@@ -157,26 +167,25 @@ static int take_entries(struct adding *a, const struct opt_list *to, const struc
     return EX_OK;
 }
 
-static const char *uri_fault(const struct opt_list *to)
+static bool is_recipient(const struct adding *a, const char *to)
 {
-    const char *why = NULL;
-    for (size_t i = 0; i < to->n && !why; i++)
-        why = cpim_uri_fault(to->v[i]);
-    return why;
+    const char *why = cpim_uri_fault(to);
+    if (why)
+        complain(a, to, why, "recipients are like sip:bob@example.com");
+    return !why;
 }
 
 static int take(struct adding *a, const char *file, const struct opt_list *to)
 {
     struct body b = {0};
     bool is_stdin = strcmp(file, "-") == 0;
-    const char *why = uri_fault(to);
-    if (why) {
-        err_linef("recipient", NULL, "--to: %s", why);
-        return EX_USAGE;
+    for (size_t i = 0; i < to->n; i++) {
+        if (!is_recipient(a, to->v[i]))
+            return EX_USAGE;
     }
     int in = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
     if (in < 0) {
-        err_line(file, strerror(errno), NULL);
+        complain(a, file, strerror(errno), NULL);
         return EX_NOINPUT;
     }
     int status = take_body(a, is_stdin ? "stdin" : file, to, in, &b);
@@ -190,13 +199,26 @@ static int take(struct adding *a, const char *file, const struct opt_list *to)
 
 /* --- Committing. */
 
+static void tell_known(const struct queue_added *added)
+{
+    const char *id = added->id;
+    if (added->state == QUEUE_FAILED)
+        err_warn("%s: is there already, and was given up (to have it tried again: cpm-queue retry "
+                 "%s)",
+                 id, id);
+    else if (added->state == QUEUE_HELD)
+        err_warn("%s: is there already, and held (cpm-queue release %s)", id, id);
+    else
+        err_step("%s: was there already", id);
+}
+
 static int commit(struct adding *a)
 {
     int err = queue_batch_count(a->batch) > 0 ? queue_commit(a->batch) : 0;
     for (size_t i = 0; i < queue_batch_count(a->batch) && !err; i++) {
         const struct queue_added *added = queue_batch_entry(a->batch, i);
         if (added->known)
-            err_step("%s: was there already", added->id);
+            tell_known(added);
         if (i < a->line_count)
             printf("%s\t%s\n", added->id, a->lines[i]);
         else
@@ -212,18 +234,18 @@ static int commit(struct adding *a)
 
 /* --- One item a line: the recipient, a blank or tab, the file. */
 
-static int take_line(struct adding *a, char *line, unsigned long number)
+static int take_line(struct adding *a, char *line)
 {
     size_t n = strcspn(line, " \t");
     char *file = line + n + strspn(line + n, " \t");
     if (n == 0 || !*file) {
-        err_linef("stdin", "RECIPIENT FILE", "line %lu has no recipient or no file", number);
+        err_linef("stdin", "RECIPIENT FILE", "line %lu has no recipient or no file", a->line);
         return EX_USAGE;
     }
     char *to = slice_dup((struct slice){line, n});
     const char *one[] = {to};
     if (strcmp(file, "-") == 0) {
-        err_linef("stdin", "name a file", "line %lu: these lines are on it", number);
+        err_linef("stdin", "name a file", "line %lu: these lines are on it", a->line);
         free(to);
         return EX_USAGE;
     }
@@ -243,18 +265,17 @@ static int add_many(struct adding *a)
 {
     char *line = NULL;
     size_t room = 0;
-    unsigned long number = 0;
     int status = EX_OK;
     ssize_t n;
     while (!is_ours(status) && (n = getline(&line, &room, stdin)) > 0) {
-        number++;
+        a->line++;
         if (line[n - 1] == '\n')
             line[n - 1] = '\0';
         if (!*line)
             continue;
         if (!a->batch)
             a->batch = queue_batch_new(a->queue);
-        int one = take_line(a, line, number);
+        int one = take_line(a, line);
         status = status ? status : one;
         if (a->line_count == BATCH || is_ours(one)) {
             one = commit(a);
@@ -303,6 +324,8 @@ int add(const struct config *c, char **operands, int count)
     if (parse_when(c->expires, a.now_ms, &a.expires_ms) != 0)
         err_die(EX_USAGE, "--expires", "is neither a span nor a time",
                 "like 72h, or 2026-12-01T10:00:00Z");
+    if (a.expires_ms <= a.now_ms)
+        err_warn("--expires: that time is over (one attempt will be made)");
     int status = open_queue(c, true, &a.queue);
     if (status)
         return status;

@@ -217,20 +217,27 @@ static void begin(struct delivery *d)
 
 /* --- Deciding. */
 
+static void stop_pass(struct delivery *d, int status)
+{
+    err_warn("%s to %s: %d (see cpm-queue show %s)", d->entry->name.id,
+             queue_entry_get(d->entry, "entry.to"), status, d->entry->name.id);
+    d->runner->ours = status;
+}
+
 static void note_failure(struct delivery *d, const struct queue_decision *to)
 {
     struct journal *j = d->entry->journal;
     int status = (int)journal_number(j, "outcome.status", EX_TEMPFAIL);
-    enum queue_class c = queue_class_of(status, journal_has(j, "invite.sent"));
+    enum queue_class c = queue_class_of_end(d->entry, status);
     char when[CLOCK_TEXT_SIZE];
     clock_text(when, to->due * 1000);
     err_step("%s to %s: not now (%d), next attempt %s", d->entry->name.id,
              queue_entry_get(d->entry, "entry.to"), status, when);
     d->runner->counts.deferred++;
-    if (queue_class_of(d->exit_status, journal_has(j, "invite.sent")) == CLASS_OURS)
-        d->runner->ours = d->exit_status;
+    if (queue_class_of_end(d->entry, d->exit_status) == CLASS_OURS)
+        stop_pass(d, d->exit_status);
     else if (c == CLASS_OURS && d->tried)
-        d->runner->ours = status;
+        stop_pass(d, status);
     else if (!queue_set_up(d->entry))
         d->to->not_before = to->due;
 }

@@ -94,6 +94,16 @@ void line_back(struct runner *r, struct recipient *to)
     line_up(r, to);
 }
 
+size_t line_left(const struct runner *r)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < r->table_size; i++) {
+        if (r->table[i])
+            left += r->table[i]->count - r->table[i]->next;
+    }
+    return left;
+}
+
 void line_clear(struct runner *r)
 {
     for (size_t i = 0; i < r->table_size; i++) {

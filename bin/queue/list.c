@@ -56,6 +56,11 @@ static bool is_wanted(const struct listing *l, const struct queue_entry *e, cons
 
 /* --- Three ways to write a row. */
 
+static const char *wish_of(const struct queue_entry *e)
+{
+    return e->facts.wish == WISH_NONE ? "" : queue_wish_names[e->facts.wish];
+}
+
 static void print_json_pair(const char *key, const char *value)
 {
     if (!*value)
@@ -79,6 +84,13 @@ static void print_json(const struct queue_entry *e, const struct view *v)
         printf(",\"status\":%" PRId64, v->status);
     print_json_pair("why", v->why);
     print_json_pair("fate", queue_why_names[e->facts.why]);
+    print_json_pair("wish", wish_of(e));
+    print_json_pair("session", e->path);
+    if (e->name.state != QUEUE_DONE) {
+        char *body = queue_body_path(e->q, e->name.id);
+        print_json_pair("body", body);
+        free(body);
+    }
     printf("}");
 }
 
@@ -107,13 +119,15 @@ static void print_tsv(const struct queue_entry *e, const struct view *v)
 
 static void print_row(const struct queue_entry *e, const struct view *v)
 {
-    printf("%s  %-10s  %-20.19s %3" PRId64 "  ", e->name.id, v->state, *v->when ? v->when : "-",
-           e->facts.attempts);
+    printf("%s  %-10s  %.19s%s %3" PRId64 "  ", e->name.id, v->state, *v->when ? v->when : "-",
+           *v->when ? "Z" : "                   ", e->facts.attempts);
     print_plain(queue_entry_get(e, "entry.to"));
     if (v->status > 0) {
         printf("  %" PRId64 " ", v->status);
         print_plain(v->why);
     }
+    if (e->name.state == QUEUE_WAIT && e->facts.wish != WISH_NONE)
+        printf("  (%s at the attempt's end)", queue_wish_names[e->facts.wish]);
     printf("\n");
 }
 
@@ -214,7 +228,7 @@ static void print_entry(const struct queue_entry *e)
     print_fact("status", queue_entry_get(e, "outcome.status"));
     print_fact("why", v.why);
     print_fact("fate", queue_why_names[e->facts.why]);
-    print_fact("wish", e->facts.wish == WISH_NONE ? "" : queue_wish_names[e->facts.wish]);
+    print_fact("wish", wish_of(e));
     print_fact("session", e->path);
     if (e->name.state != QUEUE_DONE)
         print_fact("body", body);

@@ -17,10 +17,29 @@
 #define FD_EACH     4    /* descriptors that a delivery needs at most */
 #define FD_OTHER    32
 
+static void look(void *arg);
+
+/* Our own fault would be the next delivery's too. What was put off is tried by the next pass; with
+ * --watch that comes after a while, since the fault may be mended meanwhile. */
+static void rest(struct runner *r)
+{
+    bool again = r->config->watch && !r->broken && !r->signal;
+    if (r->resting)
+        return;
+    r->resting = true;
+    err_warn("%s: ended by status %d, the fault is on this side: %zu due entries were not tried%s",
+             again ? "pass" : "run", r->ours, line_left(r), again ? ", the next pass comes" : "");
+    if (again)
+        loop_at(r->loop, &r->look, clock_ms() + r->config->policy.first_ms, look, r);
+}
+
 static void look_for_end(struct runner *r)
 {
-    bool stopping = r->signal || r->ours;
-    if (r->active == 0 && (stopping || (!r->first && !r->config->watch)))
+    if (r->active > 0)
+        return;
+    if (r->ours)
+        rest(r);
+    if (r->signal || r->broken || (!r->config->watch && (r->ours || !r->first)))
         loop_stop(r->loop);
 }
 
@@ -118,12 +137,12 @@ static int take_names(struct runner *r)
 
 /* --- With --watch. */
 
-static void look(void *arg);
-
 /* When the next one is due; the wall clock may be set meanwhile, so not too far ahead. */
 static void look_at(struct runner *r, int64_t due)
 {
     int64_t now = clock_wall_ms();
+    if (r->resting)
+        return;
     int64_t in = (r->counts.busy ? BUSY_LOOK_S : PURGE_S) * 1000LL;
     if (due <= now / 1000)
         in = 0;
@@ -148,10 +167,13 @@ static void begin_pass(struct runner *r)
     if (clock_ms() >= r->purge_at)
         purge(r);
     r->counts.busy = 0;
+    r->ours = 0;
+    r->resting = false;
     int err = take_names(r);
     if (err) {
         err_line(queue_folder(r->queue), strerror(err), NULL);
         r->ours = status_of_error(err);
+        r->broken = true;
     }
     fill_soon(r);
 }
@@ -166,7 +188,7 @@ static void look(void *arg)
 static void on_arrival(void *arg, const struct queue_name *n)
 {
     struct runner *r = arg;
-    if (n && !is_wanted(r, n))
+    if (r->resting || (n && !is_wanted(r, n)))
         return;
     if (n && n->due <= clock_wall_ms() / 1000) {
         line_add(r, n);

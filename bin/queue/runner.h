@@ -34,7 +34,9 @@ struct runner {
     int64_t next_due; /* epoch seconds, of what is not due yet; INT64_MAX: nothing */
     int64_t purge_at; /* clock_ms */
     struct counts counts;
-    int ours; /* the status of a failure that is our own fault: no further deliveries */
+    int ours;     /* the status of a failure that is our own fault: no further deliveries */
+    bool broken;  /* the folder itself cannot be read: there is no pass to come */
+    bool resting; /* with --watch: after such a failure, until the next pass */
     int signal;
     bool asked_twice;
     struct loop_timer fill, look;
@@ -48,6 +50,7 @@ void line_add(struct runner *r, const struct queue_name *n);
 /* The next entry of whoever's turn it is, and has not too many under way. NULL: none. */
 struct recipient *line_next(struct runner *r, struct queue_name *n);
 void line_back(struct runner *r, struct recipient *to); /* one of his deliveries is over */
+size_t line_left(const struct runner *r);               /* entries that nobody took on */
 void line_clear(struct runner *r);
 void line_free(struct runner *r);
 

@@ -131,7 +131,8 @@ static int order_chosen(const struct order *o)
     struct chosen c = {.order = o};
     int status = EX_OK, err = 0;
     for (int s = QUEUE_WAIT; s <= QUEUE_FAILED && !err; s++) {
-        if (s != QUEUE_DONE && (o->from & (1u << s)))
+        bool wanted = (o->from & (1u << s)) || (o->has_already && (int)o->already == s);
+        if (s != QUEUE_DONE && wanted)
             err = queue_walk(o->queue, (enum queue_state)s, choose, NULL, &c);
     }
     for (size_t i = 0; i < c.count; i++) {
@@ -139,6 +140,11 @@ static int order_chosen(const struct order *o)
         status = status ? status : one;
     }
     free(c.v);
+    if (!err && c.count == 0 && o->config->to.n > 0) {
+        err_line(o->config->to.v[0], "has no entry for which that could be done",
+                 "see cpm-queue list; --to is compared as it was given to add");
+        status = EX_NOINPUT;
+    }
     if (err)
         err_line(queue_folder(o->queue), strerror(err), NULL);
     return err ? EX_IOERR : status;

@@ -207,6 +207,7 @@ static int solve_taken(struct queue_batch *b, struct item *i)
             err = compare(b, i, &n, &same);
         if (!err && same) {
             i->added.known = true;
+            i->added.state = n.state;
             return 0;
         }
         if (err && err != ENOENT)

@@ -48,7 +48,7 @@ static bool take_name(void *arg, const struct queue_name *n)
 
 static void take_stray(void *arg, const char *path)
 {
-    tell(arg, path, "is no name of an entry", false);
+    tell(arg, path, "is no name of an entry: move it away", false);
 }
 
 static int by_id(const void *a, const void *b)

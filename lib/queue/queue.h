@@ -76,7 +76,8 @@ struct queue_new {
 
 struct queue_added {
     char id[QUEUE_ID_SIZE];
-    bool known; /* it was there already */
+    bool known;             /* it was there already, */
+    enum queue_state state; /* so */
 };
 
 struct queue_batch *queue_batch_new(struct queue *q);
@@ -144,6 +145,9 @@ struct queue_policy {
 enum queue_class { CLASS_DONE, CLASS_FAILED, CLASS_HELD, CLASS_OURS, CLASS_LATER };
 /* What a queue does about an exit status (cpm-deliver(1)); `sent`: the INVITE left. */
 enum queue_class queue_class_of(int status, bool sent);
+/* The same for an attempt of this entry that ended. A certificate that the recipient showed for the
+ * media is his matter: one recipient must not stop the deliveries to all others. */
+enum queue_class queue_class_of_end(const struct queue_entry *e, int status);
 
 /* When the attempt after number `attempts` is due, in epoch seconds: the same for the same entry.
  */

@@ -70,6 +70,14 @@ static bool was_sent(const struct queue_entry *e)
     return journal_has(e->journal, "invite.sent");
 }
 
+enum queue_class queue_class_of_end(const struct queue_entry *e, int status)
+{
+    const struct journal *j = e->journal;
+    bool his = status == EX_NOPERM && journal_has(j, "invite.answered") &&
+               journal_number(j, "msrp.failed.status", EX_OK) == EX_NOPERM;
+    return his ? CLASS_LATER : queue_class_of(status, was_sent(e));
+}
+
 bool queue_set_up(const struct queue_entry *e)
 {
     return journal_has(e->journal, "dialog.confirmed");
@@ -118,7 +126,7 @@ static void decide_end(const struct queue_entry *e, const struct queue_policy *p
                        struct queue_decision *d)
 {
     int status = (int)journal_number(e->journal, "outcome.status", EX_TEMPFAIL);
-    enum queue_class c = queue_class_of(status, was_sent(e));
+    enum queue_class c = queue_class_of_end(e, status);
     d->failed = true;
     if (c == CLASS_FAILED) {
         d->what = DO_FAIL;
