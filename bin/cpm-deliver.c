@@ -6,6 +6,7 @@
 #include "base/rand.h"
 #include "bin/deliver/deliver.h"
 #include "bin/options.h"
+#include "cpim/cpim.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,15 @@ static const char *given(const char *name)
 {
     struct opt_list values;
     return opt_given(name, &values) ? values.v[values.n - 1] : NULL;
+}
+
+/* A slip of the pen costs no attempt, whose outcome would hide the last real one. The rest is
+ * looked at by the stages. */
+static void check_address(const char *option, const char *uri)
+{
+    const char *why = uri ? cpim_uri_fault(uri) : "is missing";
+    if (why)
+        err_die(EX_USAGE, option, why, "like sip:bob@example.com; see cpm-deliver --help");
 }
 
 /* A message is composed of the operand when an option of the composer asks for it. */
@@ -106,6 +116,8 @@ int main(int argc, char **argv)
         err_die(EX_USAGE, "message", operands.count ? "more than one file" : "no file given",
                 "see cpm-deliver --help");
     p.to = given("to");
+    check_address("--from", given("from"));
+    check_address("--to", p.to);
     if (wants_compose())
         p.content = operands.operands[0];
     else
