@@ -175,7 +175,8 @@ static bool start_tls(struct program *p)
     int err = p->config.msrps ? tls_context_new(&p->tls, &plan, why) : 0;
     if (err)
         msrp_serve_refuse(&serve_ops, p, err == EKEYREJECTED ? EX_NOPERM : EX_CONFIG,
-                          "MSRP over TLS", why, NULL);
+                          "MSRP over TLS", why,
+                          err == EKEYREJECTED ? "see --msrp-tls-cert, --msrp-tls-key" : NULL);
     return err == 0;
 }
 

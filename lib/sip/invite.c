@@ -77,6 +77,7 @@ static bool is_certificates(int error)
 static void local_fault(struct sip_agent *a, int err)
 {
     const char *bind = a->config->sip_bind;
+    const char *hint = bind != NULL ? "choose another --sip-bind" : NULL;
     struct sip_fault f;
     int status = err == EADDRINUSE ? EX_OSERR : err == EACCES ? EX_NOPERM : EX_CONFIG;
     bool tls = is_certificates(err);
@@ -86,12 +87,12 @@ static void local_fault(struct sip_agent *a, int err)
     if (err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM)
         status = EX_OSERR;
     if (tls)
-        bind = NULL;
+        hint = err == EKEYREJECTED ? "see --sip-tls-ca, --sip-tls-cert, --sip-tls-key" : NULL;
     (void)fault_set(&f, status,
                     tls            ? "SIP over TLS"
                     : bind != NULL ? bind
                                    : "SIP socket",
-                    local_why(&a->local, err), bind != NULL ? "choose another --sip-bind" : NULL);
+                    local_why(&a->local, err), hint);
     err_line(f.what, f.why, f.hint);
     failure_set(a, status, 0, "", tls ? "certificate" : "local-address", f.why);
     a->failure.silent = true;
