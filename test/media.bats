@@ -72,8 +72,36 @@ is() {
   rm -f s
   deliver 0
   stop_sink
+  run ! grep sink.error sink.log
   is imdn.received.status delivered
   is imdn.received.message-id "$(cpm-session get s entry.message)"
+}
+
+# notified STATUS WAY [ARGUMENT...]: the recipient's last SEND is answered, and handed on.
+notified() {
+  ends "$1" 30000 "${@:2}"
+  is imdn.received.message-id theirs
+}
+
+@test "a notification right behind the last answer is answered, whatever that was" {
+  notified 0 notifies
+  notified 0 notifies close
+  notified 69 notifies 413 Stop
+}
+
+@test "and so is one that comes before the answer to the BYE, also without a pipe" {
+  notified 0 notifies_late
+  rm s
+  start_recipient taker.py notifies_late
+  make_message 30000
+  timeout "$GUARD" cpm-invite -s s --alone --from "$ALICE" --to "$BOB" >out 2>&1 3>&- &
+  local invite=$!
+  timeout "$GUARD" cpm-msrp-serve -s s --alone m.cpim >out 2>&1 3>&- &
+  local serve=$!
+  timeout "$GUARD" cpm-bye -s s --alone >out 2>&1
+  wait "$invite" "$serve"
+  recipient_ended
+  is imdn.received.message-id theirs
 }
 
 @test "each code has its verdict" {

@@ -199,9 +199,14 @@ static void drained(void *arg)
     call_end(arg);
 }
 
+bool call_is_drained(const struct call *c)
+{
+    return (c->complete && !c->sends_open) || !c->conns;
+}
+
 void call_drain(struct call *c)
 {
-    if (c->complete || !c->conns) {
+    if (call_is_drained(c)) {
         call_end(c);
         return;
     }

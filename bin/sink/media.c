@@ -101,7 +101,7 @@ static void lost(struct conn *k, int error)
     event_peer(&o, "why", error ? sock_why(&k->sock, error) : NULL);
     event_end(&o);
     conn_close(k);
-    if (c && c->state == CALL_DRAINING && !c->conns)
+    if (c && c->state == CALL_DRAINING && call_is_drained(c))
         call_end(c);
 }
 

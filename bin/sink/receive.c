@@ -346,6 +346,8 @@ static void on_response(struct conn *k, const struct msrp_head *h)
     event_end(&o);
     if (behave_is(c->behave.connect, "early"))
         invite_answer(c);
+    if (c->state == CALL_DRAINING && call_is_drained(c))
+        call_end(c);
 }
 
 static void content_end(struct conn *k, const struct msrp_event *ev)

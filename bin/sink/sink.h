@@ -146,8 +146,9 @@ struct call *call_of_session(struct sink *s, struct slice session_id);
 void call_set_session(struct call *c); /* draws the session id */
 /* Connects if this is the moment for it ("early", "answer", "after-ack"). */
 void call_dial(struct call *c, const char *moment);
-void call_end(struct call *c);    /* sink.ended; a second time is harmless */
-void call_drain(struct call *c);  /* ends it once nothing more can come */
+void call_end(struct call *c);   /* sink.ended; a second time is harmless */
+void call_drain(struct call *c); /* ends it once nothing more can come */
+bool call_is_drained(const struct call *c);
 void call_octets(struct call *c); /* octets came: do what was to happen there */
 void sink_reap_soon(struct sink *s);
 void sink_clear(struct sink *s); /* at the end of the program */

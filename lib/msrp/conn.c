@@ -35,6 +35,7 @@ struct msrp_conn {
     bool gone;  /* freed while busy */
     bool ended; /* `lost` was called */
     bool waits; /* for the socket, or for its next turn, to write */
+    bool hasty; /* leaves without waiting for the peer's end */
     int error;
     struct msrp_parser *parser;
 
@@ -118,17 +119,6 @@ static void on_leave_timer(void *arg)
 {
     struct msrp_conn *c = arg;
     lost(c, ETIMEDOUT, "");
-}
-
-void msrp_conn_leave(struct msrp_conn *c)
-{
-    if (c->phase == LEAVING || c->phase == SHUT || c->ended)
-        return;
-    c->phase = LEAVING;
-    loop_at(c->loop, &c->timer, clock_ms() + LEAVE_MS, on_leave_timer, c);
-    enter(c);
-    pump(c);
-    leave(c);
 }
 
 /* --- Watching. */
@@ -300,10 +290,24 @@ static void pump(struct msrp_conn *c)
         return;
     if (n == SENDS)
         c->waits = true;
-    if (c->phase == LEAVING && idle(c)) {
+    if (c->phase == LEAVING && idle(c) && msrp_parser_idle(c->parser)) {
         c->phase = SHUT;
         msrp_out_end(&c->out);
     }
+    if (c->phase == SHUT && c->hasty)
+        lost(c, 0, "");
+    else
+        watch(c);
+}
+
+void msrp_conn_leave(struct msrp_conn *c, bool hasty)
+{
+    if (c->phase == LEAVING || c->phase == SHUT || c->ended)
+        return;
+    c->phase = LEAVING;
+    c->hasty = hasty;
+    loop_at(c->loop, &c->timer, clock_ms() + LEAVE_MS, on_leave_timer, c);
+    c->waits = true; /* for its next turn, which begins with what came */
     watch(c);
 }
 
@@ -335,10 +339,10 @@ static void take(struct msrp_conn *c, struct slice in)
 {
     struct msrp_event ev;
     enum msrp_kind kind = MSRP_MORE;
-    if (c->phase != OPEN)
-        return; /* nothing that comes now changes anything */
+    if (c->phase == SHUT)
+        return; /* nothing can be answered any more */
     trace(false, c, in.p, in.n);
-    while (!c->gone && c->phase == OPEN && (kind = msrp_parse(c->parser, &in, &ev)) != MSRP_MORE) {
+    while (!c->gone && (kind = msrp_parse(c->parser, &in, &ev)) != MSRP_MORE) {
         if (kind == MSRP_BAD) {
             lost(c, EPROTO, ev.why);
             return;
@@ -358,6 +362,8 @@ static void read_some(struct msrp_conn *c)
             continue;
         if (n < 0 && errno == EAGAIN)
             return;
+        if (n == 0 && c->answers.n) /* it may have ended its own direction only */
+            pump(c);
         if (n <= 0) {
             int err = n < 0 ? errno : 0;
             lost(c, err, err ? sock_why(&c->out.sock, err) : "closed by the peer");
@@ -415,6 +421,8 @@ static void on_io(void *arg, uint32_t events)
         else if (events & (EPOLLHUP | EPOLLERR))
             lost(c, ECONNRESET, strerror(ECONNRESET));
         pump(c);
+        if (!c->gone && !c->ended)
+            c->ops->handled(c->arg, c);
     }
     leave(c);
 }

@@ -14,6 +14,8 @@ struct msrp_conn;
 struct msrp_conn_ops {
     void (*connected)(void *arg, struct msrp_conn *c); /* only of one that we dialled */
     void (*event)(void *arg, struct msrp_conn *c, const struct msrp_event *ev);
+    /* What came was told by `event`, and what it asked was answered: the time for verdicts. */
+    void (*handled)(void *arg, struct msrp_conn *c);
     /* It is gone, and not by msrp_conn_free: the caller frees it. error 0: the peer closed it.
      * EPROTO: it was no MSRP, `why` says what was wrong. Also at the end of msrp_conn_leave. */
     void (*lost)(void *arg, struct msrp_conn *c, int error, const char *why);
@@ -36,9 +38,10 @@ int msrp_conn_dial(struct msrp_conn **out, struct loop *loop, const struct net_a
                    const struct msrp_conn_ops *ops, void *arg);
 void msrp_conn_free(struct msrp_conn *c); /* closes at once; NULL is harmless */
 
-/* Lets what waits go out, then ends our direction and waits a little for the peer's end, so that
- * the last answer is not lost by a reset. Then `lost` is called. */
-void msrp_conn_leave(struct msrp_conn *c);
+/* Hears what came, lets what waits go out, then ends our direction and waits a little for the
+ * peer's end, so that the last answer is not lost by a reset; in haste it does not wait. Then
+ * `lost` is called. */
+void msrp_conn_leave(struct msrp_conn *c, bool hasty);
 
 bool msrp_conn_is_open(const struct msrp_conn *c);    /* connected, and hands were shaken */
 struct tls *msrp_conn_tls(const struct msrp_conn *c); /* NULL: plain. For asking, once it is open */

@@ -155,15 +155,15 @@ void msrp_links_close_others(struct msrp_session *s)
 static void refuse(struct link *l)
 {
     l->state = LINK_LEAVING;
-    msrp_conn_leave(l->conn);
+    msrp_conn_leave(l->conn, false);
 }
 
-void msrp_links_leave(struct msrp_session *s)
+void msrp_links_leave(struct msrp_session *s, bool hasty)
 {
     for (size_t i = 0; i < MSRP_LINKS; i++) {
         struct link *l = &s->links[i];
         if (l->state == LINK_BOUND || l->state == LINK_LEAVING)
-            msrp_conn_leave(l->conn);
+            msrp_conn_leave(l->conn, hasty);
         else
             msrp_link_drop(l);
     }
@@ -385,12 +385,20 @@ static void on_event(void *arg, struct msrp_conn *c, const struct msrp_event *ev
     struct msrp_session *s = l->session;
     (void)c;
     l->spoke = true;
+    if (l->state == LINK_LEAVING)
+        return; /* it was refused */
     if (ev->head->request)
         on_request(l, ev);
     else if (ev->kind == MSRP_HEAD && l->state == LINK_BOUND)
         msrp_sender_response(s->sender, ev->head, clock_ms());
-    if (l->state == LINK_BOUND && ev->kind != MSRP_DATA)
-        msrp_session_look(s);
+}
+
+static void on_handled(void *arg, struct msrp_conn *c)
+{
+    struct link *l = arg;
+    (void)c;
+    if (l->state == LINK_BOUND)
+        msrp_session_look(l->session);
 }
 
 static void on_connected(void *arg, struct msrp_conn *c)
@@ -444,4 +452,4 @@ static void on_lost(void *arg, struct msrp_conn *c, int error, const char *why)
     msrp_session_is_closed(s);
 }
 
-const struct msrp_conn_ops msrp_link_ops = {on_connected, on_event, on_lost};
+const struct msrp_conn_ops msrp_link_ops = {on_connected, on_event, on_handled, on_lost};

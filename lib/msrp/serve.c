@@ -139,6 +139,13 @@ static void say_failure(const struct msrp_outcome *o)
         err_line("MSRP", o->why, NULL);
 }
 
+/* The end comes when what the recipient sent until now is answered: on_closed. */
+static void close_session(struct msrp_serve *s)
+{
+    loop_cancel(s->plan.session.loop, &s->timer);
+    msrp_session_close(s->session);
+}
+
 static void failed(struct msrp_serve *s, const struct msrp_outcome *o)
 {
     struct line_out line;
@@ -155,7 +162,7 @@ static void failed(struct msrp_serve *s, const struct msrp_outcome *o)
     write_lesson(s);
     (void)emit(s, &line, MSRP_LINE_FACT);
     s->status = o->status;
-    msrp_session_close(s->session);
+    close_session(s);
 }
 
 static void on_closed(void *arg)
@@ -168,7 +175,7 @@ static void on_closed(void *arg)
  * it. */
 static void on_afterwards(void *arg)
 {
-    end(arg, EX_OK);
+    close_session(arg);
 }
 
 static void transferred(struct msrp_serve *s, const struct msrp_outcome *o)
@@ -458,7 +465,7 @@ void msrp_serve_look(struct msrp_serve *s)
         return;
     if (s->transferred) {
         if (session_is_over(s, j))
-            end(s, EX_OK);
+            close_session(s);
         return;
     }
     /* Asked first, as it reads the file: why cpm-invite is gone may be its last line. */
@@ -480,7 +487,7 @@ void msrp_serve_look(struct msrp_serve *s)
 void msrp_serve_stop(struct msrp_serve *s, int signal)
 {
     if (s->transferred) {
-        end(s, EX_OK);
+        close_session(s);
         return;
     }
     s->quiet = true;

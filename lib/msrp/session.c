@@ -399,6 +399,13 @@ void msrp_session_is_closed(struct msrp_session *s)
         loop_at(s->plan.loop, &s->close_timer, clock_ms(), on_close_timer, s);
 }
 
+/* A recipient that has everything has nobody to wait for either. */
+static bool is_delivered(const struct msrp_session *s)
+{
+    const struct msrp_outcome *o = s->sender ? msrp_sender_outcome(s->sender) : NULL;
+    return o && o->status == EX_OK;
+}
+
 void msrp_session_close(struct msrp_session *s)
 {
     if (s->closing)
@@ -406,7 +413,7 @@ void msrp_session_close(struct msrp_session *s)
     s->closing = true;
     close_listener(s);
     loop_at(s->plan.loop, &s->close_timer, clock_ms() + CLOSE_MS, on_close_timer, s);
-    msrp_links_leave(s);
+    msrp_links_leave(s, is_delivered(s));
     msrp_session_is_closed(s);
 }
 

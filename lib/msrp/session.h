@@ -84,8 +84,8 @@ int msrp_session_answered(struct msrp_session *s, const struct msrp_answer *answ
  * longer than a second. Then `done`: transferred if everything is confirmed, else this. */
 void msrp_session_stop(struct msrp_session *s, int status, const char *why);
 
-/* Lets what still has to go out ("#", refusals) go out, and ends all connections; not for longer
- * than half a second. */
+/* Answers what came, lets what still has to go out ("#", refusals) go out, and ends all
+ * connections; not for longer than half a second. Harmless when called again. */
 void msrp_session_close(struct msrp_session *s);
 
 struct msrp_progress msrp_session_progress(const struct msrp_session *s);

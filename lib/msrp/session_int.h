@@ -96,7 +96,7 @@ void msrp_session_is_closed(struct msrp_session *s);       /* is it by now? */
 struct link *msrp_link_add(struct msrp_session *s, enum link_state state);
 void msrp_link_drop(struct link *l);
 void msrp_links_choose(struct msrp_session *s); /* the answer is there: binds, refuses */
-void msrp_links_leave(struct msrp_session *s);
+void msrp_links_leave(struct msrp_session *s, bool hasty);
 bool msrp_links_any(const struct msrp_session *s);
 void msrp_links_close_others(struct msrp_session *s);
 void msrp_links_note_silent(struct msrp_session *s); /* those that still are */

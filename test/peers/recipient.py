@@ -89,13 +89,13 @@ class Conn:
         self.sock.settimeout(GUARD)
 
     def request(self, method="SEND", to=None, headers="Message-ID: p1234\r\nByte-Range: 1-0/0\r\n",
-                body=None, slowly=False):
+                body=None, slowly=False, before="", kind="text/plain"):
         self.n += 1
         name = "peer%04d" % self.n
         text = "MSRP %s %s\r\nTo-Path: %s\r\nFrom-Path: %s\r\n%s" % (
             name, method, to or self.call.path, self.own, headers)
-        text += "Content-Type: text/plain\r\n\r\n%s\r\n" % body if body is not None else ""
-        text = (text + "-------%s$\r\n" % name).encode()
+        text += "Content-Type: %s\r\n\r\n%s\r\n" % (kind, body) if body is not None else ""
+        text = (before + text + "-------%s$\r\n" % name).encode()
         for i in range(0, len(text), 1 if slowly else len(text)):
             self.sock.sendall(text[i:i + 1] if slowly else text)
         return name

@@ -47,10 +47,19 @@ class Taker(Conn):
         got = self.next()
         return got and self.take(got)
 
-    def answer(self, code="200 OK", name=None):
+    def response(self, code="200 OK", name=None):
         name = name or self.waiting.pop(0)
-        self.sock.sendall(("MSRP %s %s\r\nTo-Path: %s\r\nFrom-Path: %s\r\n-------%s$\r\n" % (
-            name, code, self.call.path, THEM, name)).encode())
+        return "MSRP %s %s\r\nTo-Path: %s\r\nFrom-Path: %s\r\n-------%s$\r\n" % (
+            name, code, self.call.path, THEM, name)
+
+    def answer(self, code="200 OK", name=None):
+        self.sock.sendall(self.response(code, name).encode())
+
+    def notify(self, before=""):
+        """A notification, right behind what is to come before it; the name of its SEND."""
+        body = "<imdn><message-id>theirs</message-id><status><delivered/></status></imdn>"
+        return self.request(headers="Message-ID: n1234\r\nByte-Range: 1-%d/%d\r\n" % (
+            len(body), len(body)), body=body, before=before, kind="message/imdn+xml")
 
     def report(self, first, last, status="200 OK", message_id=None):
         self.request("REPORT", headers="Message-ID: %s\r\nByte-Range: %d-%d/*\r\nStatus: 000 %s\r\n" % (
@@ -92,7 +101,8 @@ def session(way, *args):
     conn = Taker(call)
     way(conn, *args)
     keep(conn)
-    call.bye()
+    if way is not notifies_late:
+        call.bye()
 
 
 # --- Ways of answering.
@@ -227,6 +237,35 @@ def mute(conn, *last):
         conn.answer(" ".join(last))
 
 
+# --- A notification of its own at the end of the session.
+
+def until_the_last(conn):
+    while not conn.done:
+        check(conn.more(), "the connection stays")
+        if not conn.done:
+            conn.answer()
+
+
+def notifies(conn, *last):
+    """In one piece with its last answer; perhaps it says no more then."""
+    until_the_last(conn)
+    name = conn.notify(before=conn.response(" ".join(last) if last and last[0] != "close" else "200 OK"))
+    if last and last[0] == "close":
+        conn.sock.shutdown(socket.SHUT_WR)
+    check(conn.code(name) == 200, "the notification is answered")
+
+
+def notifies_late(conn):
+    """When the BYE came, before it is answered."""
+    until_the_last(conn)
+    conn.answer()
+    request, conn.call.caller = conn.call.wait("BYE")
+    name = conn.notify()
+    conn.call.reply(request, "200 OK")
+    check(conn.code(name) == 200, "the notification is answered")
+    check(conn.next() is None, "and the connection ends")
+
+
 # --- Weaknesses: a call ends when they show, and the next one comes.
 
 def large(conn, limit):
@@ -307,7 +346,7 @@ def cuts(*places):
 
 
 WAYS = {f.__name__: f for f in (late, reverse, twice, reports, slow, stuck, code, stop, interrupt, covered,
-                                unreported, mute)}
+                                unreported, mute, notifies, notifies_late)}
 WEAK = {f.__name__: f for f in (large, unanswered, single)}
 
 if __name__ == "__main__":

@@ -239,9 +239,10 @@ static int peer_stopped(void)
     hello(r.fd, w.us, THEM);
     if (next_code(&r) != 200)
         return 20;
-    while (next(&r) != MSRP_END) {
+    enum msrp_kind kind;
+    while ((kind = next(&r)) != MSRP_END && kind != MSRP_MORE) {
     }
-    return r.ev.flag == '+' || r.ev.flag == '#' ? 0 : 21;
+    return kind == MSRP_END && (r.ev.flag == '+' || r.ev.flag == '#') ? 0 : 21;
 }
 
 static int listening_fd = -1;
