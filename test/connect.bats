@@ -157,7 +157,15 @@ told() {
 @test "a connection that is not the session's: which one came is told" {
   told 75 'the connection from 127.0.0.1:.* was silent .see --speak-first' first-send=none
   told 75 'the connection from 127.0.0.1:.* named another session' first-send=wrong-session
+  told 75 'the connection from 127.0.0.1:.* has another path than the answer' path=wrong connect=answer
   told 75 'no connection of the recipient in time' connect=never
+}
+
+@test "that the recipient could not be dialled says more than a silent stranger" {
+  start_recipient recipient.py refused
+  deliver 75 100 --accept-timeout 1
+  recipient_ended
+  grep -qi 'connection refused' err
 }
 
 @test "no MSRP on the connection: 76 and its cause" {

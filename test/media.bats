@@ -57,6 +57,13 @@ is() {
 
 @test "a recipient that takes nothing any more: 75 after --stall-timeout" {
   ends 75 12000000 stuck -- --stall-timeout 1 --chunk-size 40M
+  grep -q 'msrp.failed .*octets=0 .*takes no more octets' s
+}
+
+@test "one whose TCP took all that may be unanswered, and that answers nothing: the same" {
+  ends 75 3000000 stuck -- --stall-timeout 1
+  grep -q 'msrp.failed .*octets=0 .*answers no more chunks' s
+  is learnt.window 2560
 }
 
 @test "a chunk that is not answered for 30 seconds: 75, and the next attempt is gentler" {

@@ -91,6 +91,10 @@ static void note(const struct link *l, const char *what, const char *more)
 {
     struct msrp_session *s = l->session;
     char peer[NET_TEXT_SIZE];
+    bool theirs = l->from_path || msrp_link_expected(l);
+    if (s->unfit_theirs && !theirs)
+        return;
+    s->unfit_theirs = theirs;
     net_addr_text(peer, msrp_conn_peer(l->conn));
     (void)snprintf(s->unfit, sizeof(s->unfit), "the connection from %s %s%s", peer, what, more);
     s->unfit_status = 0;

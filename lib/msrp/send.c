@@ -485,3 +485,8 @@ bool msrp_sender_waits(const struct msrp_sender *s)
 {
     return !s->over && answers_due(s) && s->n > 0;
 }
+
+bool msrp_sender_blocked(const struct msrp_sender *s)
+{
+    return !msrp_sender_cut(s) && !s->open && s->sent < s->w.total && !may_begin(s);
+}

@@ -119,4 +119,7 @@ uint64_t msrp_sender_lesson(const struct msrp_sender *s);
 
 bool msrp_sender_waits(const struct msrp_sender *s); /* are answers still due? */
 
+/* Does more of the message wait for answers alone? */
+bool msrp_sender_blocked(const struct msrp_sender *s);
+
 #endif

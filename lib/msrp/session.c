@@ -190,17 +190,26 @@ void msrp_session_look(struct msrp_session *s)
         loop_at(s->plan.loop, &s->tick, due < tick ? due : tick, on_tick, s);
 }
 
-/* What the peer's TCP took starts the chunks' times; when it takes nothing it has stalled. */
+/* What the peer's TCP took starts the chunks' times. The peer has stalled when its TCP takes
+ * nothing, or when it took all that may be unanswered and no answer comes. */
 static void look_at_stream(struct msrp_session *s, int64_t now)
 {
     uint64_t taken = msrp_conn_taken(s->bound->conn);
-    bool moving = taken != s->taken || taken == msrp_conn_written(s->bound->conn);
-    s->taken = taken;
-    if (moving)
+    uint64_t confirmed = msrp_sender_progress(s->sender).confirmed;
+    bool all_taken = taken == msrp_conn_written(s->bound->conn);
+    bool blocked = msrp_sender_blocked(s->sender);
+    if (taken != s->taken || confirmed != s->confirmed || (all_taken && !blocked))
         s->taken_since = now;
+    s->taken = taken;
+    s->confirmed = confirmed;
     msrp_sender_taken(s->sender, now, taken);
-    if (now - s->taken_since >= s->plan.stall_timeout_ms)
-        msrp_sender_fail(s->sender, EX_TEMPFAIL, "the recipient takes no more octets");
+    if (now - s->taken_since < s->plan.stall_timeout_ms)
+        return;
+    if (blocked)
+        msrp_sender_hung_up(s->sender);
+    msrp_sender_fail(s->sender, EX_TEMPFAIL,
+                     blocked ? "the recipient answers no more chunks"
+                             : "the recipient takes no more octets");
 }
 
 static void on_tick(void *arg)
@@ -279,8 +288,9 @@ static void on_accept_timeout(void *arg)
     struct msrp_session *s = arg;
     msrp_links_note_silent(s);
     const char *why = s->tls_error[0]    ? s->tls_error
-                      : s->unfit[0]      ? s->unfit
+                      : s->unfit_theirs  ? s->unfit /* a stranger's tells less */
                       : s->dial_error[0] ? s->dial_error
+                      : s->unfit[0]      ? s->unfit
                                          : "no connection of the recipient in time";
     int status = msrp_secure_status(s);
     msrp_session_fail(s, status == EX_TEMPFAIL && s->unfit_status ? s->unfit_status : status, why);

@@ -65,6 +65,7 @@ struct msrp_session {
     bool only_dialled;     /* the peer will not connect */
     char dial_error[512];  /* empty: none */
     char unfit[256];       /* why the last connection that came was not the session's; or empty */
+    bool unfit_theirs;     /* it knew the session id, or the answer named its host */
     int unfit_status;      /* 0: nothing that breaks the protocol */
     char lost_why[256];    /* of the bound connection, where it broke the protocol */
     struct loop_timer accept_timer;
@@ -74,7 +75,8 @@ struct msrp_session {
 
     struct msrp_sender *sender;
     uint64_t taken;      /* stream position, when last looked at */
-    int64_t taken_since; /* when it last moved, or nothing was on its way */
+    uint64_t confirmed;  /* octets, the same */
+    int64_t taken_since; /* when one of them last moved, or neither was waited for */
     bool stopping;
     int stop_status;
     const char *stop_why;

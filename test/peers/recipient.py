@@ -378,6 +378,17 @@ def moved(*more):
     call.bye()
 
 
+def refused():
+    """Passive, where nobody listens any more; and a stranger connects and says nothing."""
+    call = Call()
+    server, at = listen()
+    server.close()
+    stranger = Conn(call, THEM, source="127.0.0.2")
+    call.answer("msrp://%s/them;tcp" % at, "passive")
+    call.bye()
+    check(stranger.read() == 0, "the stranger gets nothing")
+
+
 def relay(setup):
     """A relay before the recipient. It connects to us (active), or we to it (passive); hop by hop its
     answers come from the relay, and the recipient stands last in From-Path."""
@@ -417,7 +428,7 @@ def talks():
 
 
 SCENARIOS = {f.__name__: f for f in (plain, early, fork, anchored, strangers, slow, halves, flood, never, mute,
-                                     dialled, nowhere, moved, relay, talks)}
+                                     dialled, nowhere, moved, refused, relay, talks)}
 
 if __name__ == "__main__":
     SCENARIOS[sys.argv[1]](*sys.argv[2:])
