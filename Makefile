@@ -32,10 +32,15 @@ PEERS = $(patsubst test/peers/%.c,%,$(wildcard test/peers/*.c))
 FUZZERS = $(patsubst test/fuzz/%.c,%,$(filter-out test/fuzz/main.c,$(wildcard test/fuzz/*.c)))
 PAGES = $(wildcard man/*.[1-8])
 
-# What a room needs from outside.
-LIBS_base = -linih
-LIBS_sdp = -losipparser2
-LIBS_sip = -losip2 -losipparser2
+# What a room needs from outside. The small libraries become part of the programs where the system has
+# them as archives: a delivery starts four processes, and loading costs each of them time. With
+# SMALL_LIBS=dynamic they are loaded.
+SMALL_LIBS ?= static
+has_archive = $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a))
+small = $(if $(and $(filter static,$(SMALL_LIBS)),$(has_archive)),-l:lib$(1).a,-l$(1))
+LIBS_base := $(call small,inih)
+LIBS_sdp := $(call small,osipparser2)
+LIBS_sip := $(call small,osip2) $(LIBS_sdp)
 LIBS_openssl = -lssl -lcrypto
 LIBS_cares = -lcares
 
@@ -108,7 +113,7 @@ $(foreach f,$(FUZZERS),$(eval $(call PROGRAM,$(BUILD)/test/fuzz/$(f),\
 	$(call unit_room,$(f)) $(call allowed,$(call unit_room,$(f))))))
 
 # Objects are made anew when the compiler or its flags change.
-FLAGS_NOW = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
+FLAGS_NOW = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS_base) $(LIBS_sip)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || \

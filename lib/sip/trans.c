@@ -337,7 +337,8 @@ static const int response_callbacks[] = {
     OSIP_NICT_STATUS_4XX_RECEIVED, OSIP_NICT_STATUS_5XX_RECEIVED, OSIP_NICT_STATUS_6XX_RECEIVED,
 };
 
-/* Without this, libosip2 prints what it thinks of a message on stdout, which belongs to others. */
+/* Without this, libosip2 prints what it thinks of a message on stdout, which belongs to others. At
+ * level 0 it does not even call it. */
 static void on_trace(const char *file, int line, osip_trace_level_t level, const char *format,
                      va_list ap)
 {
@@ -350,7 +351,7 @@ static void on_trace(const char *file, int line, osip_trace_level_t level, const
 
 int trans_start(struct sip_stack *s)
 {
-    osip_trace_initialize_func(END_TRACE_LEVEL, on_trace);
+    osip_trace_initialize_func(TRACE_LEVEL0, on_trace);
     if (osip_init(&s->osip) != 0)
         return ENOSYS;
     osip_set_cb_send_message(s->osip, on_send);
