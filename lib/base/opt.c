@@ -5,7 +5,6 @@
 #include "base/num.h"
 #include "base/slice.h"
 
-#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,13 +72,20 @@ const char *opt_keep(struct opt_settings *all, char *text)
     return text;
 }
 
+static size_t table_size(const struct opt *table)
+{
+    size_t n = 0;
+    while (table[n].name)
+        n++;
+    return n;
+}
+
 static void add_table(struct opt_settings *all, const struct opt *table)
 {
+    all->v = mem_grow(all->v, all->n + table_size(table), sizeof *all->v);
     for (; table->name; table++) {
-        if (all->program->argv_only && is_for_files(table))
-            continue;
-        all->v = mem_grow(all->v, all->n + 1, sizeof *all->v);
-        all->v[all->n++] = (struct opt_setting){.o = table};
+        if (!all->program->argv_only || !is_for_files(table))
+            all->v[all->n++] = (struct opt_setting){.o = table};
     }
 }
 
@@ -372,43 +378,6 @@ static void put_line(struct opt_setting *s)
     }
 }
 
-static char *variable_of(const char *name)
-{
-    char *variable = mem_format("CPM_%s", name);
-    for (char *p = variable; *p; p++)
-        *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
-    return variable;
-}
-
-/* A variable has one text; the values of a list stand on lines of their own. */
-static const char *put_variable(struct opt_settings *all, struct opt_setting *s,
-                                const char *variable, const char *text)
-{
-    const char *why = NULL;
-    if (s->o->kind != OPT_LIST)
-        return opt_put(s, OPT_ENVIRONMENT, variable, text);
-    struct slice rest = slice_of(text);
-    while (rest.p && !why) {
-        struct slice one = slice_trim(slice_cut(&rest, '\n'));
-        if (one.n > 0)
-            why = opt_put(s, OPT_ENVIRONMENT, variable, opt_keep(all, slice_dup(one)));
-    }
-    return why;
-}
-
-static void read_environment(struct opt_settings *all)
-{
-    for (size_t i = 0; i < all->n; i++) {
-        if (all->v[i].o->where == OPT_COMMAND_LINE)
-            continue;
-        const char *variable = opt_keep(all, variable_of(all->v[i].o->name));
-        const char *text = getenv(variable);
-        const char *why = text && *text ? put_variable(all, &all->v[i], variable, text) : NULL;
-        if (why)
-            err_die(EX_CONFIG, variable, why, "correct or unset this variable");
-    }
-}
-
 /* -c, else CPM_CONFIG, else the two usual files. */
 static void read_files(struct opt_settings *all)
 {
@@ -459,7 +428,7 @@ void opt_parse(const struct opt_program *p, int argc, char **argv, struct opt_re
         wrong_use("--config", "not with the rights of another user");
     if (!p->argv_only && !borrowed_rights) {
         read_files(&settings);
-        read_environment(&settings);
+        opt_read_environment(&settings);
     }
     for (size_t i = 0; i < settings.n; i++)
         put_line(&settings.v[i]);
@@ -474,8 +443,12 @@ void opt_parse(const struct opt_program *p, int argc, char **argv, struct opt_re
 
 bool opt_given(const char *name, struct opt_list *values)
 {
-    const struct opt_setting *s = opt_find(&settings, name);
+    const struct opt_setting *s = NULL;
+    for (size_t i = 0; i < settings.n && !s; i++) {
+        if (settings.v[i].given.n > 0 && strcmp(settings.v[i].o->name, name) == 0)
+            s = &settings.v[i];
+    }
     if (values)
         *values = s ? s->given : (struct opt_list){0};
-    return s && s->given.n > 0;
+    return s != NULL;
 }

@@ -40,6 +40,9 @@ void opt_list_add(struct opt_list *list, const char *text);
 /* Reads one file. With `must` it has to be there. Ends the program with 78 on any fault. */
 void opt_read_file(struct opt_settings *all, const char *path, enum opt_source source, bool must);
 
+/* Takes the variables, CPM_ and an option's name. Ends the program with 78 on any fault. */
+void opt_read_environment(struct opt_settings *all);
+
 /* The value of a variable as text, the caller frees it. NULL: none. */
 char *opt_value_text(const struct opt *o);
 
