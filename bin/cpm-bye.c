@@ -7,6 +7,7 @@
 #include "bin/options.h"
 #include "sip/sip.h"
 #include "stage/stage.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -264,6 +265,7 @@ int main(int argc, char **argv)
     struct bye b = {.sip = SIP_CONFIG_DEFAULT, .reason = "done"};
     static const struct stage_ops ops = {joined, look, stop};
 #define STAGE_TO(field) &b.stage.field
+#define TRACE_TO(field) &trace.field
 #define SIP_TO(field)   &b.sip.field
     static const char *const known[] = OPTION_NAMES;
     const struct opt own[] = {
@@ -279,10 +281,13 @@ int main(int argc, char **argv)
          .where = OPT_COMMAND_LINE},
         {0},
     };
+    struct trace_options trace = {0};
+    const struct opt shown[] = {TRACE_OPTIONS(TRACE_TO){0}};
     const struct opt stage[] = {SESSION_OPTIONS(STAGE_TO) STAGE_OPTIONS(STAGE_TO){0}};
     const struct opt sip[] = {ADDRESS_OPTIONS(SIP_TO) SIP_OPTIONS(SIP_TO) DNS_OPTIONS(SIP_TO){0}};
-    const struct opt *const tables[] = {own, stage, sip, NULL};
-    const char *const headings[] = {"The end", "The session", "SIP (for a dead cpm-invite)"};
+    const struct opt *const tables[] = {own, stage, sip, shown, NULL};
+    const char *const headings[] = {"The end", "The session", "SIP (for a dead cpm-invite)",
+                                    "The trace"};
     const struct opt_program program = {
         .name = "cpm-bye",
         .usage = "-s FILE [options]",
@@ -295,6 +300,7 @@ int main(int argc, char **argv)
     };
     struct opt_result operands;
     opt_parse(&program, argc, argv, &operands);
+    trace_open(&trace);
     if (operands.count > 0)
         err_die(EX_USAGE, operands.operands[0], "no operand is taken", "see cpm-bye --help");
     b.loop = loop_new();
@@ -302,5 +308,6 @@ int main(int argc, char **argv)
     if (!b.cleanup)
         sip_takeover_free(b.takeover);
     loop_free(b.loop);
+    trace_close();
     return status;
 }

@@ -91,6 +91,7 @@ int main(int argc, char **argv)
                                         plan_tables[3],
                                         plan_tables[4],
                                         plan_tables[5],
+                                        plan_tables[6],
                                         NULL};
     const char *const headings[] = {"The delivery",
                                     "Who",
@@ -98,6 +99,7 @@ int main(int argc, char **argv)
                                     "SIP (cpm-invite, cpm-bye)",
                                     "MSRP (cpm-msrp-serve)",
                                     "DNS",
+                                    "The trace",
                                     "All"};
     const struct opt_program program = {
         .name = "cpm-deliver",

@@ -7,6 +7,7 @@
 #include "bin/options.h"
 #include "sip/sip.h"
 #include "stage/stage.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -308,12 +309,15 @@ static void stop(struct stage *s, void *arg, int signal)
 static void take_options(struct program *p, int argc, char **argv)
 {
 #define STAGE_TO(field) &p->stage.field
+#define TRACE_TO(field) &trace.field
 #define SIP_TO(field)   &p->sip.field
     static const char *const known[] = OPTION_NAMES;
-    static const char *const headings[] = {"The session", "SIP"};
+    static const char *const headings[] = {"The session", "SIP", "The trace"};
+    struct trace_options trace = {0};
+    const struct opt shown[] = {TRACE_OPTIONS(TRACE_TO){0}};
     const struct opt stage[] = {SESSION_OPTIONS(STAGE_TO) STAGE_OPTIONS(STAGE_TO){0}};
     const struct opt sip[] = {ADDRESS_OPTIONS(SIP_TO) SIP_OPTIONS(SIP_TO) DNS_OPTIONS(SIP_TO){0}};
-    const struct opt *const tables[] = {stage, sip, NULL};
+    const struct opt *const tables[] = {stage, sip, shown, NULL};
     const struct opt_program program = {
         .name = "cpm-invite",
         .usage = "-s FILE --from URI --to URI [options]",
@@ -326,6 +330,7 @@ static void take_options(struct program *p, int argc, char **argv)
     };
     struct opt_result operands;
     opt_parse(&program, argc, argv, &operands);
+    trace_open(&trace);
     if (operands.count > 0)
         err_die(EX_USAGE, operands.operands[0], "no operand is taken", "see cpm-invite --help");
 }
@@ -340,5 +345,6 @@ int main(int argc, char **argv)
     int status = stage_run(p.loop, ROLE_INVITE, &p.stage, &ops, &p);
     sip_agent_free(p.agent);
     loop_free(p.loop);
+    trace_close();
     return status;
 }

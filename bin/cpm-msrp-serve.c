@@ -9,6 +9,7 @@
 #include "cpim/cpim.h"
 #include "msrp/serve.h"
 #include "stage/stage.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -306,13 +307,16 @@ static void stop(struct stage *s, void *arg, int signal)
 static void take_options(struct program *p, int argc, char **argv)
 {
 #define STAGE_TO(field) &p->stage.field
+#define TRACE_TO(field) &trace.field
 #define MSRP_TO(field)  &p->config.field
     static const char *const known[] = OPTION_NAMES;
-    static const char *const headings[] = {"The session", "MSRP", "DNS"};
+    static const char *const headings[] = {"The session", "MSRP", "DNS", "The trace"};
+    struct trace_options trace = {0};
+    const struct opt shown[] = {TRACE_OPTIONS(TRACE_TO){0}};
     const struct opt stage[] = {SESSION_OPTIONS(STAGE_TO) STAGE_OPTIONS(STAGE_TO){0}};
     const struct opt msrp[] = {MSRP_OPTIONS(MSRP_TO){0}};
     const struct opt dns[] = {DNS_OPTIONS(MSRP_TO){0}};
-    const struct opt *const tables[] = {stage, msrp, dns, NULL};
+    const struct opt *const tables[] = {stage, msrp, dns, shown, NULL};
     const struct opt_program program = {
         .name = "cpm-msrp-serve",
         .usage = "-s FILE [options] m.cpim",
@@ -324,6 +328,7 @@ static void take_options(struct program *p, int argc, char **argv)
     };
     struct opt_result operands;
     opt_parse(&program, argc, argv, &operands);
+    trace_open(&trace);
     if (operands.count != 1)
         err_die(EX_USAGE, "operands", "one message file is wanted", "see cpm-msrp-serve --help");
     p->path = operands.operands[0];
@@ -370,6 +375,7 @@ int main(int argc, char **argv)
     tls_context_free(p.tls);
     msrp_file_close(&p.file);
     loop_free(p.loop);
+    trace_close();
     free(p.from);
     free(p.type);
     free(p.message_id);

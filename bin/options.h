@@ -61,6 +61,25 @@
          .min = 1,                                                     \
          .max = 365 * DAY_MS},
 
+/* struct trace_options */
+#define TRACE_OPTIONS(TO)                                            \
+    {.name = "trace",                                                \
+     .kind = OPT_TEXT,                                               \
+     .arg = "FILE",                                                  \
+     .help = "append the steps and the wire, as -vv shows them",     \
+     .to = TO(trace)},                                               \
+        {.name = "pcap",                                             \
+         .kind = OPT_TEXT,                                           \
+         .arg = "FILE",                                              \
+         .help = "append what went over the wire, as a capture",     \
+         .to = TO(pcap)},                                            \
+        {.name = "pcap-snaplen",                                     \
+         .kind = OPT_SIZE,                                           \
+         .arg = "N",                                                 \
+         .help = "octets of each packet that --pcap keeps (0: all)", \
+         .to = TO(pcap_snaplen),                                     \
+         .max = 1024 * 1024},
+
 /* struct sip_config, without from and to */
 #define SIP_OPTIONS(TO)     \
     SIP_WAY_OPTIONS(TO)     \
@@ -425,6 +444,8 @@
         "msrps", \
         "notify", \
         "notify-timeout", \
+        "pcap", \
+        "pcap-snaplen", \
         "per-recipient", \
         "proxy", \
         "queue", \
@@ -455,6 +476,7 @@
         "t2", \
         "t4", \
         "timeout", \
+        "trace", \
         "transport", \
         "type", \
         "user-agent", \

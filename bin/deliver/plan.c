@@ -19,6 +19,7 @@ static const struct opt address_table[] = {ADDRESS_OPTIONS(KEPT){0}};
 static const struct opt sip_table[] = {SIP_OPTIONS(KEPT){0}};
 static const struct opt dns_table[] = {DNS_OPTIONS(KEPT){0}};
 static const struct opt msrp_table[] = {MSRP_OPTIONS(KEPT){0}};
+static const struct opt trace_table[] = {TRACE_OPTIONS(KEPT){0}};
 static const struct opt compose_table[] = {COMPOSE_OPTIONS(KEPT){0}};
 static const struct opt common_table[] = {
     {.name = "start-timeout",
@@ -29,8 +30,8 @@ static const struct opt common_table[] = {
      .max = 365 * DAY_MS},
     {0},
 };
-const struct opt *const plan_tables[] = {address_table, compose_table, sip_table, msrp_table,
-                                         dns_table,     common_table,  NULL};
+const struct opt *const plan_tables[] = {address_table, compose_table, sip_table,    msrp_table,
+                                         dns_table,     trace_table,   common_table, NULL};
 
 static bool begin(struct argv *c, const char *program, const char *variable)
 {
@@ -83,8 +84,10 @@ bool plan_make(struct plan *p, const char *message, const char *sid)
             return false;
         begin_session(p, &p->stage[i], sid);
     }
-    for (int i = 0; i < STAGES; i++)
+    for (int i = 0; i < STAGES; i++) {
         argv_given(&p->stage[i], dns_table);
+        argv_given(&p->stage[i], trace_table);
+    }
     argv_given(&p->stage[INVITE], address_table);
     argv_given(&p->stage[INVITE], sip_table);
     argv_given(&p->stage[BYE], sip_table);

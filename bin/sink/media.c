@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "bin/sink/sink.h"
+#include "msrp/shown.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -134,7 +135,7 @@ void media_send(struct conn *k, struct slice bytes)
 {
     if (k->sock.fd < 0)
         return;
-    err_wire(true, "MSRP", bytes.p, bytes.n);
+    msrp_show_sent(&k->peer, k->sock.tls != NULL, bytes, 0);
     bool idle = !k->out.n;
     if (buf_add_slice(&k->out, bytes)) {
         lost(k, ENOBUFS);
@@ -212,9 +213,10 @@ static size_t read_size(const struct conn *k)
 static void consume(struct conn *k, struct slice in)
 {
     struct msrp_event ev;
-    err_wire(false, "MSRP", in.p, in.n);
-    while (k->sock.fd >= 0 && msrp_parse(k->parser, &in, &ev) != MSRP_MORE)
+    while (k->sock.fd >= 0 && msrp_parse(k->parser, &in, &ev) != MSRP_MORE) {
+        msrp_show_event(&k->peer, k->sock.tls != NULL, &ev, in);
         receive_event(k, &ev);
+    }
 }
 
 static void read_some(struct conn *k)

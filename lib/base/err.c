@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +31,10 @@ void err_program(const char *name)
 {
     (void)snprintf(program, sizeof program, "%s", name);
     keep_standard_descriptors();
-    (void)signal(SIGPIPE,
-                 SIG_IGN); /* a reader that goes away is an EPIPE, decided on where it occurs */
+    /* A reader that goes away is an EPIPE, a file that may not grow an EFBIG, decided on where they
+     * occur. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
 }
 
 const char *err_name(void)
@@ -39,48 +42,66 @@ const char *err_name(void)
     return program;
 }
 
-static bool prints(unsigned char c)
+bool err_prints(char c)
 {
-    return (c >= ' ' && c != 0x7f) || c == '\t';
+    return ((unsigned char)c >= ' ' && c != 0x7f) || c == '\t';
 }
 
-/* One write a line, so that the lines of a pipeline's stages do not mix. What a terminal would obey
- * is shown as a question mark. */
-static void put_line(char *text, size_t n)
+#define TEXT_SIZE   1024
+#define ERROR       "***"
+#define INFORMATION "==="
+
+static void (*listener)(const char *mark, const char *text, size_t n);
+
+void err_listen(void (*new_listener)(const char *mark, const char *text, size_t n))
 {
-    for (size_t i = 0; i < n; i++) {
-        if (!prints((unsigned char)text[i]))
-            text[i] = '?';
-    }
-    text[n] = '\n';
-    err_out(text, n + 1);
+    listener = new_listener;
 }
 
-#define TEXT_SIZE 1024
+/* One write a line, so that the lines of a pipeline's stages do not mix. */
+static void put_line(const char *mark, const char *text)
+{
+    char line[TEXT_SIZE];
+    const char *shown = err_verbosity >= ERR_WIRE ? mark : "";
+    int n = snprintf(line, sizeof line, "%s%s%s: %s\n", shown, *shown ? " " : "", program, text);
+    size_t all = n < (int)sizeof line ? (size_t)n : sizeof line - 1;
+    line[all - 1] = '\n';
+    err_out(line, all);
+}
 
-__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list ap)
+/* What a terminal would obey is shown as a question mark. */
+__attribute__((format(printf, 3, 0))) static void say(enum err_level from, const char *mark,
+                                                      const char *format, va_list ap)
 {
     char text[TEXT_SIZE];
-    int head = snprintf(text, sizeof text, "%s: ", program);
-    int n = vsnprintf(text + head, sizeof text - (size_t)head, format, ap);
-    size_t all = (size_t)head + (n > 0 ? (size_t)n : 0);
-    put_line(text, all < sizeof text ? all : sizeof text - 1);
+    if (err_verbosity < from && !listener)
+        return;
+    if (vsnprintf(text, sizeof text, format, ap) < 0)
+        return;
+    for (char *c = text; *c; c++) {
+        if (!err_prints(*c))
+            *c = '?';
+    }
+    if (err_verbosity >= from)
+        put_line(mark, text);
+    if (listener)
+        listener(mark, text, strlen(text));
 }
 
-__attribute__((format(printf, 1, 2))) static void sayf(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static void error(const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
-    say(format, ap);
+    say(ERR_QUIET, ERROR, format, ap);
     va_end(ap);
 }
 
 void err_line(const char *what, const char *why, const char *hint)
 {
     if (hint)
-        sayf("%s: %s (%s)", what, why, hint);
+        error("%s: %s (%s)", what, why, hint);
     else
-        sayf("%s: %s", what, why);
+        error("%s: %s", what, why);
 }
 
 void err_linef(const char *what, const char *hint, const char *why_format, ...)
@@ -95,11 +116,9 @@ void err_linef(const char *what, const char *hint, const char *why_format, ...)
 
 void err_warn(const char *format, ...)
 {
-    if (err_verbosity < ERR_NORMAL)
-        return;
     va_list ap;
     va_start(ap, format);
-    say(format, ap);
+    say(ERR_NORMAL, INFORMATION, format, ap);
     va_end(ap);
 }
 
@@ -113,45 +132,37 @@ void err_meter(const char *text)
 
 void err_step(const char *format, ...)
 {
-    if (err_verbosity < ERR_STEPS)
-        return;
     va_list ap;
     va_start(ap, format);
-    say(format, ap);
+    say(ERR_STEPS, INFORMATION, format, ap);
     va_end(ap);
 }
 
-#define WIRE_MAX 65536
-
-static void put_wire_line(const char *mark, const char *p, size_t n)
+/* As many lines as a pipe takes at once (PIPE_BUF); a longer one by itself. */
+static size_t together(const char *lines, size_t n)
 {
-    char text[TEXT_SIZE];
-    size_t head = (size_t)snprintf(text, sizeof text, "%s", mark);
-    size_t shown = n < sizeof text - head - 1 ? n : sizeof text - head - 1;
-    memcpy(text + head, p, shown);
-    for (size_t i = head; i < head + shown; i++) {
-        if (!prints((unsigned char)text[i]))
-            text[i] = '.';
-    }
-    put_line(text, head + shown);
+    if (n <= PIPE_BUF)
+        return n;
+    const char *last = memrchr(lines, '\n', PIPE_BUF);
+    if (!last)
+        last = memchr(lines, '\n', n);
+    return last ? (size_t)(last - lines) + 1 : n;
 }
 
-void err_wire(bool sent, const char *headline, const void *bytes, size_t n)
+void err_wire(const char *headline, const char *lines, size_t n)
 {
+    char first[PIPE_BUF];
     if (err_verbosity < ERR_WIRE)
         return;
-    const char *mark = sent ? "-> " : "<- ";
-    const char *p = bytes;
-    const char *end = p + (n < WIRE_MAX ? n : WIRE_MAX);
-    sayf("%s %s, %zu octets", sent ? "sent" : "received", headline, n);
-    while (p < end) {
-        const char *newline = memchr(p, '\n', (size_t)(end - p));
-        const char *stop = newline ? newline : end;
-        size_t length = (size_t)(stop - p);
-        if (length > 0 && p[length - 1] == '\r')
-            length--;
-        put_wire_line(mark, p, length);
-        p = newline ? newline + 1 : end;
+    int head = snprintf(first, TEXT_SIZE, INFORMATION " %s: %s\n", program, headline);
+    size_t room = head < TEXT_SIZE ? sizeof first - (size_t)head : 0;
+    size_t with = n <= room ? n : 0;
+    if (with > 0)
+        memcpy(first + head, lines, with);
+    err_out(first, (head < TEXT_SIZE ? (size_t)head : TEXT_SIZE - 1) + with);
+    for (size_t done = with, now; done < n; done += now) {
+        now = together(lines + done, n - done);
+        err_out(lines + done, now);
     }
 }
 

@@ -32,10 +32,16 @@ void err_meter(const char *text);
 /* A step, with -v. */
 void err_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The wire, with -vv: each line of the bytes behind "-> " (sent) or "<- " (received), after a
- * headline that names protocol, transport and peer. Bytes that do not print are shown as dots;
- * of a long body only the size is shown. */
-void err_wire(bool sent, const char *headline, const void *bytes, size_t n);
+/* The wire, with -vv: a headline, and whole lines that have their marks already (trace.h). They go
+ * out together, as far as a pipe takes them so. With -vv all other lines have a mark too: "=== ",
+ * or
+ * "*** " where it is an error. */
+void err_wire(const char *headline, const char *lines, size_t n);
+bool err_prints(char c); /* shown as it is; a terminal may obey other characters */
+
+/* Hears every error, remark and step, whatever the verbosity, without the program's name: for a
+ * file that has it all. NULL: nobody. */
+void err_listen(void (*listener)(const char *mark, const char *text, size_t n));
 
 _Noreturn void err_die(int status, const char *what, const char *why, const char *hint);
 

@@ -103,6 +103,14 @@ static void write_held(void)
         tell_dropped();
 }
 
+static unsigned long lines_in(const char *p, size_t n)
+{
+    unsigned long lines = 0;
+    for (size_t i = 0; i < n; i++)
+        lines += p[i] == '\n';
+    return lines;
+}
+
 void err_out(const char *p, size_t n)
 {
     int saved = errno;
@@ -113,7 +121,7 @@ void err_out(const char *p, size_t n)
     if (done < n && n - done <= HELD_MAX - DROPPED_MAX - out.n)
         hold(p + done, n - done);
     else if (done < n)
-        out.dropped++;
+        out.dropped += lines_in(p, n);
     errno = saved;
 }
 

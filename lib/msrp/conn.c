@@ -1,9 +1,9 @@
 #include "msrp/conn.h"
 
 #include "base/clock.h"
-#include "base/err.h"
 #include "base/mem.h"
 #include "msrp/out.h"
+#include "msrp/shown.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -149,19 +149,6 @@ static void watch(struct msrp_conn *c)
 
 /* --- Sending. */
 
-static void trace(bool sent, const struct msrp_conn *c, const char *bytes, size_t n)
-{
-    char headline[NET_TEXT_SIZE + sizeof("MSRP tcp ")];
-    const char *over = c->out.sock.tls ? "MSRP tls " : "MSRP tcp ";
-    char peer[NET_TEXT_SIZE];
-    if (err_verbosity < ERR_WIRE)
-        return;
-    net_addr_text(peer, &c->peer);
-    memcpy(headline, over, 9);
-    memcpy(headline + 9, peer, strlen(peer) + 1);
-    err_wire(sent, headline, bytes, n);
-}
-
 /* Where the text that waits will end in the stream. */
 static uint64_t text_end(const struct msrp_conn *c)
 {
@@ -225,7 +212,7 @@ static void move_answers(struct msrp_conn *c)
     c->piece.n = 0;
     if (buf_add(&c->text, c->answers.p, c->answers.n) == 0)
         buf_clear(&c->answers);
-    trace(true, c, c->text.p, c->text.n);
+    msrp_show_sent(&c->peer, c->out.sock.tls, buf_slice(&c->text), c->piece.n);
 }
 
 static bool ask_sender(struct msrp_conn *c)
@@ -235,7 +222,7 @@ static bool ask_sender(struct msrp_conn *c)
     bool more = msrp_sender_next(c->sender, clock_ms(), text_end(c), c->answers.n == 0, &c->text,
                                  &c->piece);
     if (more)
-        trace(true, c, c->text.p, c->text.n);
+        msrp_show_sent(&c->peer, c->out.sock.tls, buf_slice(&c->text), c->piece.n);
     return more;
 }
 
@@ -341,8 +328,8 @@ static void take(struct msrp_conn *c, struct slice in)
     enum msrp_kind kind = MSRP_MORE;
     if (c->phase == SHUT)
         return; /* nothing can be answered any more */
-    trace(false, c, in.p, in.n);
     while (!c->gone && (kind = msrp_parse(c->parser, &in, &ev)) != MSRP_MORE) {
+        msrp_show_event(&c->peer, c->out.sock.tls != NULL, &ev, in);
         if (kind == MSRP_BAD) {
             lost(c, EPROTO, ev.why);
             return;
@@ -366,9 +353,11 @@ static void read_some(struct msrp_conn *c)
             pump(c);
         if (n <= 0) {
             int err = n < 0 ? errno : 0;
+            msrp_out_over(&c->out, err);
             lost(c, err, err ? sock_why(&c->out.sock, err) : "closed by the peer");
             return;
         }
+        trace_octets(c->out.flow, false, bytes, (size_t)n);
         take(c, (struct slice){bytes, (size_t)n});
         if (!c->gone && c->sender)
             msrp_out_acknowledge(&c->out);
@@ -379,6 +368,12 @@ static void read_some(struct msrp_conn *c)
 
 /* --- Hands are shaken. */
 
+static void opened(struct msrp_conn *c)
+{
+    c->phase = OPEN;
+    c->out.flow = trace_stream(c->out.sock.fd, &c->peer, c->dialled, c->out.sock.tls != NULL);
+}
+
 static void shake(struct msrp_conn *c)
 {
     int err = sock_shake(&c->out.sock);
@@ -387,7 +382,7 @@ static void shake(struct msrp_conn *c)
         return;
     }
     if (!err)
-        c->phase = OPEN;
+        opened(c);
     watch(c);
     if (!err && c->dialled)
         c->ops->connected(c->arg, c);
@@ -436,7 +431,9 @@ struct msrp_conn *msrp_conn_take(struct loop *loop, int fd, const struct net_add
     static const struct tls_peer anybody = {TLS_CHECK_LATER, NULL};
     struct msrp_conn *c = new_conn(loop, fd, peer, ops, arg);
     net_tune_stream(fd);
-    c->phase = tls ? SHAKING : OPEN;
+    c->phase = SHAKING;
+    if (!tls)
+        opened(c);
     if (tls && sock_tls_server(&c->out.sock, tls, &anybody) != 0) {
         c->error = ENOMEM;
         loop_at(c->loop, &c->timer, clock_ms(), on_unwatched, c);

@@ -27,6 +27,7 @@ int msrp_out_flush(struct msrp_out *o)
         ssize_t n = tls_write(o->sock.tls, o->packed + o->gone, o->n - o->gone);
         if (n < 0)
             return errno;
+        trace_octets(o->flow, true, o->packed + o->gone, (size_t)n);
         o->gone += (size_t)n;
     }
     o->gone = o->n = 0;
@@ -51,8 +52,12 @@ static char *room(struct msrp_out *o, size_t *n)
 
 ssize_t msrp_out_text(struct msrp_out *o, const char *p, size_t n, bool more)
 {
-    if (!packs(o))
-        return send(o->sock.fd, p, n, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    if (!packs(o)) {
+        ssize_t sent = send(o->sock.fd, p, n, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+        if (sent > 0)
+            trace_octets(o->flow, true, p, (size_t)sent);
+        return sent;
+    }
     char *to = room(o, &n);
     if (!to)
         return -1;
@@ -64,8 +69,12 @@ ssize_t msrp_out_text(struct msrp_out *o, const char *p, size_t n, bool more)
 ssize_t msrp_out_file(struct msrp_out *o, int file, uint64_t offset, size_t n)
 {
     off_t at = (off_t)offset;
-    if (!packs(o))
-        return sendfile(o->sock.fd, file, &at, n);
+    if (!packs(o)) {
+        ssize_t sent = sendfile(o->sock.fd, file, &at, n);
+        if (sent > 0)
+            trace_file(o->flow, file, offset, (size_t)sent);
+        return sent;
+    }
     char *to = room(o, &n);
     if (!to)
         return -1;
@@ -107,8 +116,17 @@ void msrp_out_acknowledge(const struct msrp_out *o)
         return; /* only for speed */
 }
 
+void msrp_out_over(struct msrp_out *o, int error)
+{
+    if (error == ECONNRESET)
+        trace_reset(o->flow);
+    else
+        trace_end(o->flow, false);
+}
+
 void msrp_out_end(struct msrp_out *o)
 {
+    trace_end(o->flow, true);
     if (o->sock.tls)
         tls_shutdown(o->sock.tls);
     (void)shutdown(o->sock.fd, SHUT_WR);
@@ -116,6 +134,8 @@ void msrp_out_end(struct msrp_out *o)
 
 void msrp_out_close(struct msrp_out *o)
 {
+    trace_flow_free(o->flow);
+    o->flow = NULL;
     sock_close(&o->sock);
     free(o->packed);
     o->packed = NULL;

@@ -5,12 +5,14 @@
 #define MSRP_OUT_H
 
 #include "base/sock.h"
+#include "trace/trace.h"
 
 #include <stddef.h>
 
 struct msrp_out {
     struct sock sock;
-    char *packed; /* for TLS; NULL: never needed */
+    struct trace_flow *flow; /* NULL: nobody captures */
+    char *packed;            /* for TLS; NULL: never needed */
     size_t n, gone;
 };
 
@@ -23,6 +25,7 @@ bool msrp_out_is_sockets(int error);
 int msrp_out_flush(struct msrp_out *o);              /* 0, EAGAIN or an error */
 uint64_t msrp_out_waiting(const struct msrp_out *o); /* taken, but not by the peer's TCP yet */
 bool msrp_out_is_empty(const struct msrp_out *o);    /* nothing is to be flushed */
+void msrp_out_over(struct msrp_out *o, int error);   /* the peer's direction ended so */
 /* At once, what was read last. */
 void msrp_out_acknowledge(const struct msrp_out *o);
 void msrp_out_end(struct msrp_out *o);   /* our direction */

@@ -120,7 +120,7 @@ static enum msrp_kind head_done(struct msrp_parser *p, bool has_body, struct msr
     first.n--; /* its CR */
     (void)msrp_head_start(&p->head, first);
     msrp_head_lines(&p->head, all);
-    p->has_body = has_body;
+    p->has_body = ev->has_body = has_body;
     p->state = has_body ? IN_BODY : AT_END;
     if (has_body)
         begin_body(p);

@@ -127,7 +127,7 @@ void stack_message(struct sip_stack *s, struct slice raw, const struct sip_hop *
 {
     struct fence_fault fault;
     osip_event_t *event;
-    trace_wire(false, from, raw);
+    message_shown(false, from, raw);
     if (fence_read(raw, from->transport != SIP_UDP, &event, &fault) != 0)
         refuse(s, raw, from, &fault);
     else if (MSG_IS_RESPONSE(event->sip))

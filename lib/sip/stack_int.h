@@ -154,7 +154,7 @@ const struct net_addr *stream_bound(const struct sip_stack *s, const struct sip_
 void stream_reap(struct sip_stack *s);
 void stream_free(struct sip_stack *s);
 
-/* --- trace.c: the one hook for -vv. */
-void trace_wire(bool sent, const struct sip_hop *hop, struct slice text);
+/* --- trace.c: the one hook for the transcript. */
+void message_shown(bool sent, const struct sip_hop *hop, struct slice text);
 
 #endif

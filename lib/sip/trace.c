@@ -1,6 +1,7 @@
-#include "base/err.h"
+#include "trace/trace.h"
 #include "base/mem.h"
 #include "sip/digest.h"
+#include "sip/head.h"
 #include "sip/stack_int.h"
 
 #include <stdlib.h>
@@ -64,14 +65,66 @@ static char *masked(struct slice text)
     return copy;
 }
 
-void trace_wire(bool sent, const struct sip_hop *hop, struct slice text)
+/* --- What a message is. */
+
+/* Its transaction: the branch, and the method of CSeq. The caller frees it. */
+static char *key_of(const struct head *h)
 {
-    char addr[NET_TEXT_SIZE], headline[NET_TEXT_SIZE + 16];
-    if (err_verbosity < ERR_WIRE)
+    struct slice via = {0}, cseq = {0}, branch = {0};
+    (void)head_count(h, "Via", &via);
+    (void)head_count(h, "CSeq", &cseq);
+    struct slice rest = head_value(&via);
+    (void)slice_cut(&rest, ';');
+    while (rest.p) {
+        struct slice value = slice_cut(&rest, ';');
+        struct slice name = slice_trim(slice_cut(&value, '='));
+        if (slice_is_nocase(name, "branch"))
+            branch = slice_trim(value);
+    }
+    (void)slice_cut(&cseq, ' ');
+    return mem_format("%.*s %.*s", (int)branch.n, branch.p ? branch.p : "", (int)cseq.n,
+                      cseq.p ? cseq.p : "");
+}
+
+/* What is hoped for is success, or a 487 where CANCEL succeeded. */
+static bool is_failure(int code)
+{
+    return code >= 300 && code != 487;
+}
+
+static void set_kind(struct trace_message *m, struct slice start)
+{
+    uint64_t code;
+    m->kind = TRACE_REQUEST;
+    if (!slice_starts(start, "SIP/2.0 "))
         return;
-    net_addr_text(addr, &hop->addr);
-    (void)snprintf(headline, sizeof headline, "SIP/%s %s", sip_via_name(hop->transport), addr);
-    char *shown = masked(text);
-    err_wire(sent, headline, shown, text.n);
+    (void)slice_cut(&start, ' ');
+    if (!slice_number(slice_cut(&start, ' '), 999, &code))
+        code = 0;
+    m->kind = code < 200 ? TRACE_PROVISIONAL : TRACE_FINAL;
+    m->failure = is_failure((int)code);
+}
+
+void message_shown(bool sent, const struct sip_hop *hop, struct slice text)
+{
+    static const char *const over[] = {"SIP/UDP", "SIP/TCP", "SIP/TLS"};
+    struct trace_message m = {.over = over[hop->transport],
+                              .encrypted = hop->transport == SIP_TLS,
+                              .sent = sent,
+                              .peer = &hop->addr,
+                              .kind = TRACE_PART};
+    if (!trace_shows())
+        return;
+    struct head *h = head_new((struct slice){text.p, head_length(text)});
+    char *shown = masked(text), *key = NULL;
+    if (!h->fault) {
+        key = key_of(h);
+        set_kind(&m, h->start);
+    }
+    m.key = slice_of(key);
+    m.text = (struct slice){shown, text.n};
+    trace_message(&m);
+    free(key);
     free(shown);
+    head_free(h);
 }

@@ -3,6 +3,7 @@
 #include "base/sock.h"
 #include "sip/fence.h"
 #include "sip/stack_int.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ struct conn {
     size_t slot;
     struct sip_hop peer;
     struct sock sock;
+    struct trace_flow *flow; /* NULL: nobody captures */
     bool connecting, dead;
     bool guest;   /* the peer made it */
     int64_t used; /* when it last brought a whole message; 0: never */
@@ -101,6 +103,7 @@ static void drop(struct conn *c)
     s->guests -= c->guest;
     loop_unwatch(s->loop, &c->watch);
     loop_cancel(s->loop, &c->limit);
+    trace_flow_free(c->flow);
     sock_close(&c->sock);
     s->conn[c->slot] = NULL;
     c->next_dead = s->dead_conn;
@@ -114,6 +117,8 @@ static void fail(struct conn *c, int error)
         return;
     if (error == EKEYREJECTED || error == EPROTO)
         (void)snprintf(c->stack->tls_why, TLS_WHY_SIZE, "%s", sock_why(&c->sock, error));
+    if (error == ECONNRESET)
+        trace_end(c->flow, false);
     drop(c);
     trans_fail_connection(c->stack, c->id, error);
 }
@@ -219,10 +224,9 @@ static int read_some(struct conn *c)
     size_t room;
     char *p = buf_room(&c->in, SIP_MESSAGE_MAX, &room);
     ssize_t n = sock_read(&c->sock, p, room);
-    if (n < 0)
-        return errno == EINTR ? 0 : errno;
-    if (n == 0)
-        return ECONNRESET;
+    if (n <= 0)
+        return n == 0 ? ECONNRESET : errno == EINTR ? 0 : errno;
+    trace_octets(c->flow, false, p, (size_t)n);
     buf_wrote(&c->in, (size_t)n);
     return 0;
 }
@@ -261,6 +265,7 @@ static int flush(struct conn *c)
             break;
         if (n < 0 && errno != EINTR)
             return errno;
+        trace_octets(c->flow, true, c->out.p, n > 0 ? (size_t)n : 0);
         if (n > 0)
             buf_drop(&c->out, (size_t)n);
     }
@@ -280,6 +285,7 @@ static int shake(struct conn *c)
     int err = sock_shake(&c->sock);
     if (err)
         return err == EAGAIN ? watch(c) : err;
+    c->flow = trace_stream(c->sock.fd, &c->peer.addr, !c->guest, c->sock.tls != NULL);
     if (!c->guest)
         loop_cancel(c->stack->loop, &c->limit);
     return flush(c);
@@ -349,7 +355,7 @@ static int conn_new(struct sip_stack *s, const struct sip_hop *peer, int fd, boo
     if (guest && peer->transport == SIP_TLS)
         err = sock_tls_server(&c->sock, s->tls, &(struct tls_peer){.check = TLS_CHECK_CHAIN});
     if (!err)
-        err = watch(c);
+        err = guest && !c->sock.shaking ? shake(c) : watch(c);
     if (err) {
         drop(c);
         return err;

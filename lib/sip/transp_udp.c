@@ -1,5 +1,6 @@
 #include "base/mem.h"
 #include "sip/stack_int.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <linux/errqueue.h>
@@ -90,6 +91,7 @@ static bool next_datagram(struct udp_socket *u)
                          (struct sockaddr *)&from.addr.ss, &from.addr.len);
     if (n < 0)
         return errno == EINTR;
+    trace_datagram(false, &u->bound, &from.addr, (struct slice){s->datagram, (size_t)n});
     if (n > SIP_MESSAGE_MAX || is_keepalive(s->datagram, (size_t)n))
         return true;
     stack_message(s, (struct slice){s->datagram, (size_t)n}, &from);
@@ -137,7 +139,10 @@ static int send_datagram(const struct udp_socket *u, const struct sip_hop *hop, 
 {
     ssize_t n =
         sendto(u->fd, text.p, text.n, 0, (const struct sockaddr *)&hop->addr.ss, hop->addr.len);
-    return n < 0 ? errno : 0;
+    if (n < 0)
+        return errno;
+    trace_datagram(true, &u->bound, &hop->addr, text);
+    return 0;
 }
 
 int udp_send(struct sip_stack *s, struct sip_hop *hop, struct slice text)
