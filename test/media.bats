@@ -197,3 +197,35 @@ gentler() {
   recipient_ended
   cmp taken m.cpim
 }
+
+# lookalikes IDENT...: content of end-lines, of these ids and of others, each beginning at another place.
+lookalikes() {
+  python3 -c '
+import random, string, sys
+r = random.Random(1)
+out = open("content", "wb")
+for n in range(6000):
+    other = "".join(r.choices(string.ascii_letters + string.digits, k=r.randint(4, 32)))
+    name = r.choice(sys.argv[1:] + [other])
+    out.write(("\r\n" * (n % 2) + "-" * r.randint(6, 8) + name + r.choice("$+#") + "\r\n").encode())
+' "$@"
+  cpm-compose --from "$ALICE" --to "$BOB" --type application/octet-stream content >m.cpim
+}
+
+@test "a body of end-lines, those of an earlier attempt too, arrives bit for bit, whatever the chunks" {
+  local size ids=()
+  start_recipient taker.py code 3 '486 Busy'
+  make_message 9000
+  deliver 69 -vv --chunk-size 2048
+  recipient_ended
+  mapfile -t ids < <(sed -n 's/.*MSRP \([A-Za-z0-9]*\) SEND.*/\1/p' err)
+  [ "${#ids[@]}" -ge 3 ]
+  for size in 2048 2053 10240 100000; do
+    rm -f s taken
+    start_recipient taker.py unreported
+    lookalikes "${ids[@]}"
+    deliver 0 --chunk-size "$size"
+    recipient_ended
+    cmp taken m.cpim
+  done
+}
