@@ -43,14 +43,15 @@ proxy_asked() { # METHOD CHALLENGES
 
 # Nobody can read the password or the digest in what we write down.
 nothing_leaks() {
-  run ! grep -E 's3cret|response="[0-9a-f]' s out err
-  grep -q 'response="\*\*\*' err
+  run ! grep -E 's3cret|response="[0-9a-f]' s out err trace.txt
+  grep -q '^ -> .*response="\*\*\*' err
+  grep -q '^ -> .*response="\*\*\*' trace.txt
 }
 
 whole() { # ALGORITHM QOP [DEFINE...]
   digest_proxy "$@"
   make_message 3000
-  deliver 0 -v -v --auth-user alice --auth-password-file password
+  deliver 0 -v -v --trace trace.txt --auth-user alice --auth-password-file password
   stop_sink
   assert_stored 1
   nothing_leaks

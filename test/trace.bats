@@ -2,6 +2,11 @@
 # What a run shows of its wire: -vv, --trace, --pcap.
 load helper
 
+setup_file() {
+  mkdir "$BATS_FILE_TMPDIR/certs"
+  "$BATS_TEST_DIRNAME/certs" "$BATS_FILE_TMPDIR/certs"
+}
+
 deliver() { # STATUS [options]
   local wanted=$1 status=0
   shift
@@ -46,9 +51,22 @@ assert message == open("m.cpim", "rb").read()
 END
 }
 
+# tshark's MSRP dissector reads content line by line and stumbles over line ends in binary data.
+make_text_message() {
+  head -c "$1" /dev/urandom | base64 >content
+  cpm-compose --from "$ALICE" --to "$BOB" --type text/plain content >m.cpim
+}
+
+# Each line has its three columns.
+is_transcript() {
+  run grep -vE '^(===|\*\*\*| [-~]>|\*[*~]>|<[-~] |<\*\*|<~\*)( |$)' "$1"
+  [ -z "$output" ]
+  [ -s "$1" ]
+}
+
 @test "a capture over UDP: the call in order, and the message bit by bit" {
   start_sink
-  make_message 300000
+  make_text_message 300000
   deliver 0 --pcap wire.pcapng
   [ "$(stat -c %a wire.pcapng)" = 600 ]
   [ "$(calls)" = 'INVITE 100 200 ACK BYE 200 ' ]
@@ -58,7 +76,7 @@ END
 
 @test "a capture over TCP and IPv6, to which the next delivery appends" {
   SINK_SIP='tcp:[::1]:0' start_sink
-  make_message 1000
+  make_text_message 1000
   deliver 0 --pcap wire.pcapng --msrp-listen '[::1]' --transport tcp
   [ "$(calls)" = 'INVITE 100 200 ACK BYE 200 ' ]
   nothing_wrong
@@ -69,7 +87,7 @@ END
 
 @test "a half-written packet is cut off, and another file is not touched" {
   start_sink
-  make_message 1000
+  make_text_message 1000
   deliver 0 --pcap wire.pcapng
   truncate -s -7 wire.pcapng
   rm s
@@ -92,8 +110,8 @@ END
   grep -q '^<\*\* SIP/2.0 486 ' trace.txt
   grep -q '^<\*\* SIP/2.0 486 ' err
   grep -qE '^=== cpm-invite: received SIP/UDP .* octets, [0-9.]+ s after its request$' err
-  ! grep -vE '^(===|\*\*\*| ->|\*\*>|<- |<\*\*)( |$)' err
-  ! grep -vE '^(===|\*\*\*| ->|\*\*>|<- |<\*\*)( |$)' trace.txt
+  is_transcript err
+  is_transcript trace.txt
 }
 
 @test "a transcript has no content and no whole session id" {
@@ -101,18 +119,105 @@ END
   make_message 1000
   deliver 0 --trace trace.txt
   grep -qE '^ -> \([0-9]+ octets\)$' trace.txt
-  ! grep -qE 'msrp://[^ ]*/[A-Za-z0-9]{5}' trace.txt
-  ! grep -q 'imdn.Message-ID' trace.txt
+  grep -qE 'a=path:msrp://[^ ]*/[A-Za-z0-9]{4}\*+;tcp$' trace.txt
+  run grep -E 'msrp://[^ ]*/[A-Za-z0-9]{5}' trace.txt
+  [ -z "$output" ]
+  run grep 'imdn.Message-ID' trace.txt
+  [ -z "$output" ]
 }
 
 @test "a full disk costs a warning and not the delivery" {
   start_sink
   make_message 300000
   touch limit
+  # shellcheck disable=SC2016 # for that shell
   timeout "$GUARD" bash -c 'trap "" XFSZ; ulimit -f 64; exec cpm-deliver -s s --from "$1" --to "$2" --pcap wire.pcapng m.cpim' \
     bash "$ALICE" "$BOB" >out 2>err </dev/null
   grep -q 'cpm-msrp-serve: --pcap: wire.pcapng: ' err
   stop_sink
   assert_stored 1
   capinfos wire.pcapng >/dev/null
+}
+
+@test "what TLS encrypts stands in the clear, and the transcript says that it was encrypted" {
+  local certs=$BATS_FILE_TMPDIR/certs
+  SINK_SIP=tls:127.0.0.1:0 start_sink --sip-tls-cert "$certs/good.pem" --sip-tls-key "$certs/good.key"
+  make_text_message 300000
+  deliver 0 --msrps --sip-tls-ca "$certs/ca.pem" --pcap wire.pcapng --trace trace.txt -vv
+  [ "$(calls)" = 'INVITE 100 200 ACK BYE 200 ' ]
+  nothing_wrong
+  stream_has_message
+  [ -n "$(tshark -r wire.pcapng -Y 'frame.comment contains "was encrypted by TLS" && msrp.method' 2>/dev/null)" ]
+  is_transcript trace.txt
+  is_transcript err
+  grep -q '^ ~> INVITE sip:' trace.txt
+  grep -q '^<~  SIP/2.0 200 ' trace.txt
+  grep -q '^ ~> MSRP .* SEND$' trace.txt
+  grep -q '^<~  MSRP .* 200 OK$' trace.txt
+  run grep -E '^( ->|<-|<\*\*|\*\*>)' trace.txt
+  [ -z "$output" ]
+}
+
+@test "what waited for a handshake that failed was not sent" {
+  local certs=$BATS_FILE_TMPDIR/certs
+  SINK_SIP=tls:127.0.0.1:0 start_sink --sip-tls-cert "$certs/stranger.pem" --sip-tls-key "$certs/stranger.key"
+  make_message 1000
+  deliver 77 --sip-tls-ca "$certs/ca.pem" --trace trace.txt
+  run grep INVITE trace.txt
+  [[ $output != *'~>'* ]]
+  grep -q '^\*\*\* .* cpm-invite\[' trace.txt
+}
+
+# The transcript of cpm-invite's SIP: start lines, the line above each, and its steps.
+sip_lines() {
+  sed -nE 's/127\.0\.0\.1:[0-9]+/HOST/g; s/[0-9]+ octets/N octets/; s/[0-9.]+ s after/T s after/;
+    s/^(===|\*\*\*) [^ ]* cpm-invite\[[0-9]+\]/\1/; /^(===|\*\*\*) [0-9]/d;
+    /^=== (sent|received) MSRP/d; /MSRP/d; s/ SIP\/2\.0$//; s/SIP\/2\.0 //;
+    /^(===|\*\*\*| ->|\*\*>|<- |<\*\*) ((INVITE|ACK|BYE) |[0-9]{3} |[a-z*]|INVITE)/p' "$1" |
+    grep -vE '^...  ?[a-z]=|^... (a|v|o|s|c|t|m)='
+}
+
+@test "a transcript as a whole" {
+  start_sink
+  make_message 1000
+  deliver 0 --trace trace.txt
+  sip_lines trace.txt >lines
+  diff - lines <<'END'
+=== INVITE to HOST by UDP
+=== sent SIP/UDP HOST, N octets
+ -> INVITE sip:bob@HOST;transport=udp
+=== session: idle -> calling
+=== received SIP/UDP HOST, N octets, T s after its request
+<-  100 Trying
+=== received SIP/UDP HOST, N octets, T s after its request
+<-  200 OK
+=== sent SIP/UDP HOST, N octets
+ -> ACK sip:sink@HOST;transport=udp
+=== session: calling -> talking
+=== ending the session: asked for
+=== session: talking -> ending
+=== sent SIP/UDP HOST, N octets
+ -> BYE sip:sink@HOST;transport=udp
+=== received SIP/UDP HOST, N octets, T s after its request
+<-  200 OK
+=== session: ending -> ended
+END
+}
+
+@test "what comes once more is told, and the ACK that goes out once more" {
+  start_sink --t1 50 --behave lose-ack=1 --behave read-rate=100k
+  make_message 100000
+  deliver 0 --trace trace.txt
+  grep -q '^<\*\* SIP/2.0 200 OK$' trace.txt
+  grep -qE '^=== .* received SIP/UDP .* octets, once more, [0-9.]+ s after its request$' trace.txt
+  grep -q '^\*\*> ACK ' trace.txt
+}
+
+@test "what we send once more is told" {
+  start_sink --behave silent=invite
+  make_message 1000
+  deliver 75 --t1 20 --trace trace.txt
+  [ "$(grep -c '^ -> INVITE ' trace.txt)" -eq 1 ]
+  [ "$(grep -c '^\*\*> INVITE ' trace.txt)" -ge 1 ]
+  grep -q '^=== .* sent SIP/UDP .* octets, once more$' trace.txt
 }

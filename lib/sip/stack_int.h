@@ -154,7 +154,10 @@ const struct net_addr *stream_bound(const struct sip_stack *s, const struct sip_
 void stream_reap(struct sip_stack *s);
 void stream_free(struct sip_stack *s);
 
-/* --- trace.c: the one hook for the transcript. */
+/* --- trace.c: what the transcript shows. */
 void message_shown(bool sent, const struct sip_hop *hop, struct slice text);
+/* A stream is open, and these messages go out now; its flow for the capture. */
+struct trace_flow *stream_shown(int fd, const struct sip_hop *peer, bool guest,
+                                struct slice waiting);
 
 #endif

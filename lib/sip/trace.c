@@ -1,6 +1,7 @@
 #include "trace/trace.h"
 #include "base/mem.h"
 #include "sip/digest.h"
+#include "sip/fence.h"
 #include "sip/head.h"
 #include "sip/stack_int.h"
 
@@ -127,4 +128,16 @@ void message_shown(bool sent, const struct sip_hop *hop, struct slice text)
     free(key);
     free(shown);
     head_free(h);
+}
+
+struct trace_flow *stream_shown(int fd, const struct sip_hop *peer, bool guest,
+                                struct slice waiting)
+{
+    size_t whole;
+    struct trace_flow *f = trace_stream(fd, &peer->addr, !guest, peer->transport == SIP_TLS);
+    while (waiting.n > 0 && trace_shows() && fence_frame(waiting, &whole) == 0) {
+        message_shown(true, peer, (struct slice){waiting.p, whole});
+        waiting = (struct slice){waiting.p + whole, waiting.n - whole};
+    }
+    return f;
 }

@@ -51,7 +51,6 @@ int sip_local(const struct sip_stack *s, const struct sip_hop *hop, struct net_a
 
 int transp_send_text(struct sip_stack *s, struct sip_hop *hop, struct slice text)
 {
-    message_shown(true, hop, text);
     return hop->transport == SIP_UDP ? udp_send(s, hop, text) : stream_send(s, hop, text);
 }
 

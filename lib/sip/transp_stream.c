@@ -117,8 +117,7 @@ static void fail(struct conn *c, int error)
         return;
     if (error == EKEYREJECTED || error == EPROTO)
         (void)snprintf(c->stack->tls_why, TLS_WHY_SIZE, "%s", sock_why(&c->sock, error));
-    if (error == ECONNRESET)
-        trace_end(c->flow, false);
+    trace_end(c->flow, error != ECONNRESET);
     drop(c);
     trans_fail_connection(c->stack, c->id, error);
 }
@@ -169,8 +168,7 @@ static void make_room(struct sip_stack *s)
 
 static int write_text(struct conn *c, struct slice text);
 
-/* Line ends between messages keep a connection alive. Two are a ping, whose pong is one (RFC 5626
- * 4.4.1). */
+/* Line ends keep a connection alive. Two are a ping, whose pong is one (RFC 5626 4.4.1). */
 static void skip_keepalives(struct conn *c)
 {
     size_t n = 0;
@@ -276,7 +274,10 @@ static int write_text(struct conn *c, struct slice text)
 {
     if (buf_add_slice(&c->out, text) != 0)
         return ENOBUFS; /* the peer does not read */
-    return c->connecting || c->sock.shaking ? 0 : flush(c);
+    if (c->connecting || c->sock.shaking)
+        return 0;
+    message_shown(true, &c->peer, text);
+    return flush(c);
 }
 
 /* What waits goes out once the peer has proved who it is, and not before. */
@@ -285,7 +286,7 @@ static int shake(struct conn *c)
     int err = sock_shake(&c->sock);
     if (err)
         return err == EAGAIN ? watch(c) : err;
-    c->flow = trace_stream(c->sock.fd, &c->peer.addr, !c->guest, c->sock.tls != NULL);
+    c->flow = stream_shown(c->sock.fd, &c->peer, c->guest, buf_slice(&c->out));
     if (!c->guest)
         loop_cancel(c->stack->loop, &c->limit);
     return flush(c);
@@ -315,8 +316,7 @@ static void on_conn(void *arg, uint32_t events)
         read_all(c); /* the peer's last words may tell more */
     if (err)
         fail(c, err);
-    /* TLS may have octets already, from the end of the handshake, or have to write before it reads.
-     */
+    /* TLS may have octets already, from the handshake's end, or have to write before it reads. */
     if (!c->dead && !c->sock.shaking && ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || c->sock.tls))
         read_all(c);
     stack_leave(s);

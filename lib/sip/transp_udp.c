@@ -141,6 +141,7 @@ static int send_datagram(const struct udp_socket *u, const struct sip_hop *hop, 
         sendto(u->fd, text.p, text.n, 0, (const struct sockaddr *)&hop->addr.ss, hop->addr.len);
     if (n < 0)
         return errno;
+    message_shown(true, hop, text);
     trace_datagram(true, &u->bound, &hop->addr, text);
     return 0;
 }
