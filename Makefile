@@ -23,7 +23,7 @@ LINK = -Wl,-z,relro -Wl,-z,now -Wl,--as-needed $(LDFLAGS)
 ALL_LDFLAGS = -pie $(LINK)
 MODULE_LDFLAGS = $(LINK) -Wl,--exclude-libs,ALL
 
-ROOMS = base trace journal cpim sdp msrp sip stage queue status
+ROOMS = base trace journal cpim sdp msrp sip stage queue status http confine
 # Rooms that are loaded only when a run needs them (lib/base/module.h).
 MODULES = openssl cares
 PROGRAMS = $(patsubst bin/%.c,%,$(wildcard bin/cpm-*.c))
@@ -41,6 +41,8 @@ small = $(if $(and $(filter static,$(SMALL_LIBS)),$(has_archive)),-l:lib$(1).a,-
 LIBS_base := $(call small,inih)
 LIBS_sdp := $(call small,osipparser2)
 LIBS_sip := $(call small,osip2) $(LIBS_sdp)
+LIBS_http = -lmicrohttpd
+LIBS_confine = -lseccomp
 LIBS_openssl = -lssl -lcrypto
 LIBS_cares = -lcares
 

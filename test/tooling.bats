@@ -47,6 +47,8 @@ refused() { # FILE TEXT CHECK
   refused lib/room/x.c '#include <osip2/osip.h>' check-arrows
   refused lib/base/x.c '#include <openssl/ssl.h>' check-arrows
   refused lib/base/x.c '#include <ares.h>' check-arrows
+  refused lib/room/x.c '#include <microhttpd.h>' check-arrows
+  refused lib/base/x.c '#include <seccomp.h>' check-arrows
   refused lib/room/x.c '#include HEADER' check-arrows
   refused bin/tool/x.c '#include "other/o.h"' check-arrows
   refused bin/cpm-new.c '#include "base/a.h"' check-arrows
@@ -94,7 +96,7 @@ stand_in() { # INSTALLED-PACKAGES
 }
 
 @test "bootstrap: where all is there, nothing is said and apt is not called" {
-  stand_in 'libc6-dev libc-ares-dev libinih-dev libosip2-dev libssl-dev'
+  stand_in 'libc6-dev libc-ares-dev libinih-dev libmicrohttpd-dev libosip2-dev libseccomp-dev libssl-dev'
   run "$ROOT/scripts/bootstrap" build
   [ "$status" -eq 0 ]
   [ -z "$output" ]
@@ -102,7 +104,7 @@ stand_in() { # INSTALLED-PACKAGES
 }
 
 @test "bootstrap: what is missing is named and installed, without recommends and services" {
-  stand_in 'libc6-dev libc-ares-dev libinih-dev libssl-dev'
+  stand_in 'libc6-dev libc-ares-dev libinih-dev libmicrohttpd-dev libseccomp-dev libssl-dev'
   run "$ROOT/scripts/bootstrap" build </dev/null
   [ "$status" -eq 0 ]
   [[ $output == *'missing: libosip2-dev'* ]]
@@ -124,7 +126,7 @@ stand_in() { # INSTALLED-PACKAGES
 }
 
 @test "bootstrap: without root and sudo it says what to run" {
-  stand_in 'libc6-dev libc-ares-dev libinih-dev libssl-dev'
+  stand_in 'libc6-dev libc-ares-dev libinih-dev libmicrohttpd-dev libseccomp-dev libssl-dev'
   printf '#!/bin/sh\necho 1000\n' >fake/id
   printf '#!/bin/sh\nexit 1\n' >fake/sudo
   chmod +x fake/sudo
