@@ -3,7 +3,9 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/opt.h"
+#include "bin/options.h"
 #include "bin/sink/sink.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,12 +23,14 @@ struct config {
     const char *store, *msrp_listen;
     struct tls_plan sip_tls, msrp_tls;
     int64_t count, t1;
+    struct trace_options trace;
 };
 
 static void read_options(struct config *c, int argc, char **argv)
 {
     struct opt_result r;
     struct buf help = BUF_UP_TO(HELP_MAX);
+#define TRACE_TO(field) &c->trace.field
     const struct opt table[] = {
         {.name = "sip",
          .kind = OPT_LIST,
@@ -98,7 +102,7 @@ static void read_options(struct config *c, int argc, char **argv)
          .min = 10,
          .max = 60000,
          .where = OPT_COMMAND_LINE},
-        {0}};
+        TRACE_OPTIONS(TRACE_TO){0}};
     int error = buf_add_text(&help, "What --behave knows (see cpm-sink(1)):\n");
     if (error || behave_help(&help))
         abort(); /* the table is constant and fits */
@@ -245,6 +249,7 @@ int main(int argc, char **argv)
     err_program("cpm-sink");
     read_options(&c, argc, argv);
     check_config(&c);
+    trace_open(&c.trace);
     raise_descriptors();
     struct sink *s = start(&c);
     loop_run(s->loop);
@@ -258,5 +263,6 @@ int main(int argc, char **argv)
     secure_close(s);
     loop_free(s->loop);
     free(s);
+    trace_close();
     return status;
 }

@@ -220,3 +220,41 @@ END
   [ "$(grep -c '^\*\*> INVITE ' trace.txt)" -ge 1 ]
   grep -q '^=== .* sent SIP/UDP .* octets, once more$' trace.txt
 }
+
+@test "the recipient shows its side, and both captures hold the same octets" {
+  start_sink --pcap theirs.pcapng --trace theirs.txt
+  make_text_message 300000
+  deliver 0 --pcap wire.pcapng
+  stop_sink
+  stream_has_message
+  mv hex ours.hex
+  mv theirs.pcapng wire.pcapng
+  [ "$(calls)" = 'INVITE 100 200 ACK BYE 200 ' ]
+  nothing_wrong
+  stream_has_message
+  cmp hex ours.hex
+  is_transcript theirs.txt
+  grep -q '^<-  INVITE sip:' theirs.txt
+  grep -qE '^<-  \([0-9]+ octets\)$' theirs.txt
+}
+
+@test "a stage that is killed leaves a capture that opens, and the next attempt appends" {
+  start_sink --behave 1:read-rate=100k
+  make_text_message 3000000
+  cpm-deliver -s s --from "$ALICE" --to "$BOB" --pcap wire.pcapng m.cpim >out 2>err </dev/null 3>&- &
+  local deliver=$! line status=0
+  cpm-session wait s msrp.connected --timeout "$GUARD" >/dev/null || {
+    cat s err
+    return 1
+  }
+  line=$(grep -m 1 ' msrp.connected ' s)
+  line=${line#*cpm-msrp-serve\[}
+  kill -9 "${line%%\]*}"
+  wait "$deliver" || status=$?
+  [ "$status" -ne 0 ]
+  capinfos wire.pcapng >/dev/null
+  nothing_wrong
+  deliver 0 --pcap wire.pcapng
+  capinfos wire.pcapng >/dev/null
+  [[ $(calls) == *'INVITE 100 200 ACK BYE 200 ' ]]
+}

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "bin/sink/sink.h"
 #include "msrp/shown.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -72,6 +73,7 @@ void conn_close(struct conn *k)
     loop_cancel(k->sink->loop, &k->throttle);
     loop_cancel(k->sink->loop, &k->held_due);
     loop_unwatch(k->sink->loop, &k->watch);
+    trace_flow_free(k->flow);
     sock_close(&k->sock);
     unlink_conn(k);
     k->next = k->sink->dead_conns;
@@ -101,6 +103,7 @@ static void lost(struct conn *k, int error)
     line_text(&o, "inside", msrp_parser_idle(k->parser) ? NULL : "yes");
     event_peer(&o, "why", error ? sock_why(&k->sock, error) : NULL);
     event_end(&o);
+    trace_end(k->flow, false);
     conn_close(k);
     if (c && c->state == CALL_DRAINING && call_is_drained(c))
         call_end(c);
@@ -125,6 +128,7 @@ static void flush(struct conn *k)
         }
         if (n < 0)
             break;
+        trace_octets(k->flow, true, k->out.p, (size_t)n);
         buf_drop(&k->out, (size_t)n);
     }
     if (k->sock.fd >= 0)
@@ -228,6 +232,7 @@ static void read_some(struct conn *k)
         lost(k, n < 0 ? errno : 0);
         return;
     }
+    trace_octets(k->flow, false, k->sink->in, (size_t)n);
     consume(k, (struct slice){k->sink->in, (size_t)n});
     throttle(k, (size_t)n);
 }
@@ -289,6 +294,7 @@ static void connecting(struct conn *k)
         return;
     }
     k->connected = true;
+    k->flow = trace_stream(k->sock.fd, &k->peer, k->dialled, k->sock.tls != NULL);
     if (k->dialled) {
         say_connected(k);
         receive_connected(k);

@@ -194,7 +194,8 @@ struct conn {
     struct call *call; /* NULL: not known yet */
     struct conn *next;
     struct sock sock; /* fd -1: closed */
-    bool begun;       /* it is known whether TLS is spoken */
+    struct trace_flow *flow;
+    bool begun; /* it is known whether TLS is spoken */
     struct loop_fd watch;
     struct loop_timer throttle;
     struct loop_timer held_due;
