@@ -22,6 +22,7 @@ void net_host_text(char text[NET_TEXT_SIZE], const struct net_addr *a, bool brac
 uint16_t net_port(const struct net_addr *a);
 void net_set_port(struct net_addr *a, uint16_t port);
 bool net_is_any(const struct net_addr *a);                              /* 0.0.0.0 or :: */
+bool net_is_loopback(const struct net_addr *a);                         /* 127/8, ::1 */
 bool net_same_host(const struct net_addr *a, const struct net_addr *b); /* v4-mapped equals v4 */
 
 /* Can one machine have both? The same host, or in IPv6 the same 64 bits of network. */

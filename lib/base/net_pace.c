@@ -20,6 +20,14 @@ void net_unpaced(int fd)
     set_control(fd, "reno");
 }
 
+bool net_is_loopback(const struct net_addr *a)
+{
+    char host[NET_TEXT_SIZE];
+    net_host_text(host, a, false);
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
+           strncmp(host, "::ffff:127.", 11) == 0;
+}
+
 bool net_is_near(const struct net_addr *peer)
 {
     struct net_addr local;
