@@ -139,6 +139,32 @@ is_transcript() {
   capinfos wire.pcapng >/dev/null
 }
 
+@test "a disk that is full costs a warning for each file and not the delivery" {
+  unshare -Urm true 2>/dev/null || skip "mount namespaces are not allowed here"
+  start_sink
+  make_message 300000
+  mkdir full
+  # shellcheck disable=SC2016 # for that shell
+  timeout "$GUARD" unshare -Urm bash -c 'mount -t tmpfs -o size=8k,mode=700 none full &&
+    cpm-deliver -s s --from "$1" --to "$2" --pcap full/wire --trace full/trace m.cpim >events &&
+    stat -c %s full/wire && tail -c 1 full/trace | od -An -c' \
+    bash "$ALICE" "$BOB" >out 2>err </dev/null
+  [ "$(grep -c 'cpm-msrp-serve: --pcap: full/wire: No space left on device' err)" -eq 1 ]
+  stop_sink
+  assert_stored 1
+  [ "$(sed -n 1p out)" -le 8192 ]
+  [[ $(tail -n 1 out) == *'\n'* ]]
+}
+
+@test "what is no MSRP is shown as something not hoped for" {
+  start_sink --behave garbage
+  make_message 1000
+  deliver 76 --accept-timeout 1 --trace trace.txt
+  grep -q '^=== .* received MSRP/TCP ' trace.txt
+  grep -qE '^<\*\* .' trace.txt
+  is_transcript trace.txt
+}
+
 @test "what TLS encrypts stands in the clear, and the transcript says that it was encrypted" {
   local certs=$BATS_FILE_TMPDIR/certs
   SINK_SIP=tls:127.0.0.1:0 start_sink --sip-tls-cert "$certs/good.pem" --sip-tls-key "$certs/good.key"

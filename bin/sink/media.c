@@ -217,8 +217,10 @@ static size_t read_size(const struct conn *k)
 static void consume(struct conn *k, struct slice in)
 {
     struct msrp_event ev;
+    struct slice got = in;
     while (k->sock.fd >= 0 && msrp_parse(k->parser, &in, &ev) != MSRP_MORE) {
-        msrp_show_event(&k->peer, k->sock.tls != NULL, &ev, in);
+        msrp_show_event(&k->peer, k->sock.tls != NULL, &ev, got);
+        got = in;
         receive_event(k, &ev);
     }
 }

@@ -328,8 +328,10 @@ static void take(struct msrp_conn *c, struct slice in)
     enum msrp_kind kind = MSRP_MORE;
     if (c->phase == SHUT)
         return; /* nothing can be answered any more */
+    struct slice got = in;
     while (!c->gone && (kind = msrp_parse(c->parser, &in, &ev)) != MSRP_MORE) {
-        msrp_show_event(&c->peer, c->out.sock.tls != NULL, &ev, in);
+        msrp_show_event(&c->peer, c->out.sock.tls != NULL, &ev, got);
+        got = in;
         if (kind == MSRP_BAD) {
             lost(c, EPROTO, ev.why);
             return;

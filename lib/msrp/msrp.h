@@ -98,7 +98,8 @@ struct msrp_event {
     const struct msrp_head *head;
     struct slice data;
     char flag;     /* '$' the last chunk, '+' more to come, '#' aborted */
-    bool has_body; /* a bodiless SEND differs from one with an empty body (RFC 4975 7.1.1) */
+    bool has_body; /* at MSRP_HEAD and MSRP_END: a bodiless SEND differs from one with an empty body
+                      (RFC 4975 7.1.1) */
     uint64_t body; /* octets of the body, as counted */
     const char *why;
 };

@@ -72,7 +72,7 @@ static void show_end(struct trace_message *m, const struct msrp_event *ev)
 }
 
 void msrp_show_event(const struct net_addr *peer, bool tls, const struct msrp_event *ev,
-                     struct slice rest)
+                     struct slice in)
 {
     struct trace_message m = message(peer, tls, false);
     if (!trace_shows())
@@ -84,7 +84,7 @@ void msrp_show_event(const struct net_addr *peer, bool tls, const struct msrp_ev
         set_kind(&m);
         trace_message(&m);
     } else if (ev->kind == MSRP_BAD) {
-        m.text = (struct slice){rest.p, rest.n < NONSENSE_MAX ? rest.n : NONSENSE_MAX};
+        m.text = (struct slice){in.p, in.n < NONSENSE_MAX ? in.n : NONSENSE_MAX};
         m.kind = TRACE_PART;
         m.failure = true;
         trace_message(&m);

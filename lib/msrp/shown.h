@@ -10,8 +10,8 @@
 /* Text that goes out: whole heads, end-lines and responses; behind it so much content. */
 void msrp_show_sent(const struct net_addr *peer, bool tls, struct slice text, uint64_t content);
 
-/* What came, as the parser told it; `rest` is what it did not understand at MSRP_BAD. */
+/* What came, as the parser told it of `in`, which is shown as it is at MSRP_BAD. */
 void msrp_show_event(const struct net_addr *peer, bool tls, const struct msrp_event *ev,
-                     struct slice rest);
+                     struct slice in);
 
 #endif

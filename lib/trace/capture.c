@@ -41,11 +41,6 @@ void capture_close(void)
     buf_free(&capture.record);
 }
 
-bool trace_captures(void)
-{
-    return capture.file != NULL;
-}
-
 /* --- Packets. */
 
 static void say_who(char comment[COMMENT_SIZE], bool encrypted)
@@ -88,6 +83,8 @@ static void add_data(struct buf *b, const struct data *d, size_t n)
 static void put(const struct packet *p, const struct data *d, bool sent, const char *comment)
 {
     struct buf *b = &capture.record;
+    if (!record_takes(capture.file))
+        return;
     pcapng_begin(b);
     packet_head(b, p, d->n);
     size_t head = b->n - PCAPNG_HEAD;
@@ -110,7 +107,7 @@ void trace_datagram(bool sent, const struct net_addr *local, const struct net_ad
 {
     struct net_addr own = *local;
     char comment[COMMENT_SIZE];
-    if (!capture.file || octets.n > PACKET_UDP_MAX)
+    if (!record_takes(capture.file) || octets.n > PACKET_UDP_MAX)
         return;
     if (net_is_any(local) && net_local_toward(peer, &own) == 0)
         net_set_port(&own, net_port(local));
@@ -142,7 +139,7 @@ static void bare_segment(struct trace_flow *f, bool sent, uint8_t flags)
 struct trace_flow *trace_stream(int fd, const struct net_addr *peer, bool dialled, bool encrypted)
 {
     struct net_addr own;
-    if (!capture.file || net_local(fd, &own) != 0)
+    if (!record_takes(capture.file) || net_local(fd, &own) != 0)
         return NULL;
     struct trace_flow *f = mem_new(sizeof *f);
     f->end[true] = packet_end(&own);

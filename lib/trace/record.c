@@ -90,9 +90,14 @@ static const char *why(int err)
     return err == EBADMSG ? "is no such file of ours" : strerrordesc_np(err);
 }
 
+bool record_takes(const struct record_file *f)
+{
+    return f && f->fd >= 0;
+}
+
 void record_append(struct record_file *f, struct slice record)
 {
-    if (!f || f->fd < 0)
+    if (!record_takes(f))
         return;
     int err = write_all(f, record);
     if (err == EAGAIN && buf_add_slice(&f->waiting, record) != 0)
@@ -118,7 +123,10 @@ struct record_file *record_open(const char *option, const char *path,
     f->kind = kind;
     f->waiting = BUF_UP_TO(WAITING_MAX);
     record_append(f, (struct slice){0});
-    return f;
+    if (record_takes(f))
+        return f;
+    record_close(f);
+    return NULL;
 }
 
 void record_close(struct record_file *f)

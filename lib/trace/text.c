@@ -73,7 +73,7 @@ void text_close(void)
 
 bool trace_shows(void)
 {
-    return transcript.file != NULL || err_verbosity >= ERR_WIRE;
+    return record_takes(transcript.file) || err_verbosity >= ERR_WIRE;
 }
 
 /* --- Messages. */
@@ -148,6 +148,6 @@ void trace_message(const struct trace_message *m)
         mask_sessions(b->p, b->n);
     headline(head, m, &note);
     err_wire(head, b->p, b->n);
-    if (transcript.file)
+    if (record_takes(transcript.file))
         to_file(head, buf_slice(b));
 }

@@ -65,8 +65,6 @@ void trace_message(const struct trace_message *m);
 
 /* --- The capture. */
 
-bool trace_captures(void);
-
 /* A datagram that was sent, or came. */
 void trace_datagram(bool sent, const struct net_addr *local, const struct net_addr *peer,
                     struct slice octets);

@@ -21,9 +21,10 @@ struct record_kind {
 /* What is wrong is said; NULL then. `option` names it for people. */
 struct record_file *record_open(const char *option, const char *path,
                                 const struct record_kind *kind);
-/* False, and said: the file took it not, and takes no more. */
+/* Where the file does not take it, that is said, once, and nothing more is tried. */
 void record_append(struct record_file *f, struct slice record);
-void record_close(struct record_file *f); /* NULL is harmless */
+bool record_takes(const struct record_file *f); /* false: given up, or NULL */
+void record_close(struct record_file *f);       /* NULL is harmless */
 
 /* --- pcapng.c: the file format. Pure. */
 
