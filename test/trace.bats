@@ -67,7 +67,7 @@ is_transcript() {
 @test "a capture over UDP: the call in order, and the message bit by bit" {
   start_sink
   make_text_message 300000
-  deliver 0 --pcap wire.pcapng
+  deliver 0 --chunk-size 250000 --pcap wire.pcapng
   [ "$(stat -c %a wire.pcapng)" = 600 ]
   [ "$(calls)" = 'INVITE 100 200 ACK BYE 200 ' ]
   nothing_wrong
@@ -283,4 +283,13 @@ END
   deliver 0 --pcap wire.pcapng
   capinfos wire.pcapng >/dev/null
   [[ $(calls) == *'INVITE 100 200 ACK BYE 200 ' ]]
+}
+
+@test "a capture of a part of each packet tells how long they were" {
+  start_sink
+  make_text_message 300000
+  deliver 0 --chunk-size 250000 --pcap wire.pcapng --pcap-snaplen 128
+  tshark -r wire.pcapng -T fields -e frame.cap_len -e frame.len 2>/dev/null >lengths
+  awk '$1 > 128 || $1 > $2 { wrong = 1 } { octets += $2 } END { exit wrong || octets < 300000 }' lengths
+  [ "$(stat -c %s wire.pcapng)" -lt 30000 ]
 }
