@@ -177,6 +177,7 @@ is_transcript() {
   is_transcript trace.txt
   is_transcript err
   grep -q '^ ~> INVITE sip:' trace.txt
+  grep -q "^ ~> BYE sip:" trace.txt
   grep -q '^<~  SIP/2.0 200 ' trace.txt
   grep -q '^ ~> MSRP .* SEND$' trace.txt
   grep -q '^<~  MSRP .* 200 OK$' trace.txt
