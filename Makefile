@@ -31,6 +31,7 @@ UNITS = $(patsubst test/unit/%.c,%,$(wildcard test/unit/*.c))
 PEERS = $(patsubst test/peers/%.c,%,$(wildcard test/peers/*.c))
 FUZZERS = $(patsubst test/fuzz/%.c,%,$(filter-out test/fuzz/main.c,$(wildcard test/fuzz/*.c)))
 PAGES = $(wildcard man/*.[1-8])
+UNIT_FILES = $(notdir $(wildcard scripts/systemd/*))
 
 # What a room needs from outside. The small libraries become part of the programs where the system has
 # them as archives: a delivery starts four processes, and loading costs each of them time. With
@@ -220,7 +221,7 @@ install: all
 	install -m 755 $(PROGRAMS:%=$(BUILD)/bin/%) scripts/cpm-retry '$(DESTDIR)$(BINDIR)'
 	install -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(DOCDIR)'
 	install -m 644 scripts/cron/crontab '$(DESTDIR)$(DOCDIR)'
-	@for unit in cpm-queue.service cpm-queue.timer; do \
+	@for unit in $(UNIT_FILES); do \
 		sed 's|@BINDIR@|$(BINDIR)|' scripts/systemd/$$unit >'$(DESTDIR)$(UNITDIR)'/$$unit || exit 1; \
 	done
 	install -d '$(DESTDIR)$(MODULEDIR)'
@@ -232,7 +233,7 @@ install: all
 
 uninstall:
 	rm -f $(patsubst %,'$(DESTDIR)$(BINDIR)'/%,$(PROGRAMS) cpm-retry)
-	rm -f '$(DESTDIR)$(UNITDIR)'/cpm-queue.service '$(DESTDIR)$(UNITDIR)'/cpm-queue.timer
+	rm -f $(patsubst %,'$(DESTDIR)$(UNITDIR)'/%,$(UNIT_FILES))
 	rm -f '$(DESTDIR)$(DOCDIR)'/crontab
 	rm -f $(MODULES:%='$(DESTDIR)$(MODULEDIR)'/%.so)
 	test ! -d '$(DESTDIR)$(MODULEDIR)' || rmdir '$(DESTDIR)$(MODULEDIR)'

@@ -92,6 +92,7 @@ int main(int argc, char **argv)
                                         plan_tables[4],
                                         plan_tables[5],
                                         plan_tables[6],
+                                        plan_tables[7],
                                         NULL};
     const char *const headings[] = {"The delivery",
                                     "Who",
@@ -100,7 +101,8 @@ int main(int argc, char **argv)
                                     "MSRP (cpm-msrp-serve)",
                                     "DNS",
                                     "The trace",
-                                    "All"};
+                                    "All",
+                                    "Watching (cpm-status)"};
     const struct opt_program program = {
         .name = "cpm-deliver",
         .usage = "--from URI --to URI [options] m.cpim\n"

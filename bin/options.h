@@ -417,6 +417,7 @@
         "auth-user", \
         "cema", \
         "chunk-size", \
+        "confine", \
         "contribution-id", \
         "conversation-id", \
         "dial-after", \
@@ -426,6 +427,9 @@
         "failure-report", \
         "from-check", \
         "header", \
+        "http-auth-file", "http-connections", "http-host", "http-insecure", \
+        "http-listen", "http-memory", "http-per-address", "http-timeout", \
+        "http-tls-cert", "http-tls-key", "http-token-file", \
         "icsi", \
         "imdn", \
         "jobs", \
@@ -470,6 +474,7 @@
         "stall-timeout", \
         "start-timeout", \
         "stop-and-wait", \
+        "stuck-after", \
         "subject", \
         "success-report", \
         "t1", \

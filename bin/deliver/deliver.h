@@ -48,6 +48,20 @@ bool message_is_bound(const struct plan *p, int fd, const struct journal *j);
 /* Binds a session file that is kept to the content of a message that we made. A status. */
 int message_bind_content(const struct plan *p, int fd, struct journal *j);
 
+/* --- watch.c: cpm-status beside the delivery, where the command line asked for it. */
+
+struct watch {
+    struct loop *loop;
+    struct loop_child child;
+    pid_t pid; /* 0: not started, or gone */
+    bool ending;
+};
+
+extern const struct opt watch_table[];
+
+void watch_start(struct watch *w, struct loop *l, const char *session, const char *sid);
+void watch_end(struct watch *w); /* runs the loop until it has ended, for a moment at most */
+
 /* --- */
 
 /* Prints the shell pipeline that a run would be. 0 or EX_IOERR. */

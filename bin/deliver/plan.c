@@ -30,8 +30,9 @@ static const struct opt common_table[] = {
      .max = 365 * DAY_MS},
     {0},
 };
-const struct opt *const plan_tables[] = {address_table, compose_table, sip_table,    msrp_table,
-                                         dns_table,     trace_table,   common_table, NULL};
+const struct opt *const plan_tables[] = {address_table, compose_table, sip_table,
+                                         msrp_table,    dns_table,     trace_table,
+                                         common_table,  watch_table,   NULL};
 
 static bool begin(struct argv *c, const char *program, const char *variable)
 {

@@ -46,6 +46,7 @@ struct run {
     bool timed_out;
     int signal;
     struct loop_timer timer, claim;
+    struct watch watch;
 };
 
 static void look_for_end(struct run *r)
@@ -367,6 +368,8 @@ static void begin(void *arg)
         r->failed = EX_CONFIG;
     else if (start_stages(r) != 0)
         send_all(r, SIGTERM);
+    else
+        watch_start(&r->watch, r->loop, journal_path(r->journal), journal_sid(r->journal));
     free(fd_path);
     look_for_end(r);
 }
@@ -436,6 +439,7 @@ int plan_run(struct plan *p)
     if (!status)
         status = attempt(&r);
     journal_close(r.journal);
+    watch_end(&r.watch);
     loop_free(r.loop);
     if (p->own_session && !p->keep_session)
         (void)unlink(p->own_session); /* it may never have been made */
