@@ -27,7 +27,7 @@ const char *journal_role_program(enum journal_role r)
 }
 
 /* Does it begin with a date, as every line does? Or with the NULs that a power loss may leave. */
-static bool is_journal(int fd)
+bool journal_is_one(int fd)
 {
     static const char form[] = "0000-00-00T";
     char first[sizeof form - 1];
@@ -52,7 +52,7 @@ int journal_open(struct journal **out, const char *path, enum journal_mode mode)
     err = file_open_private(path, flags, mode == JOURNAL_WRITE, &fd);
     if (err)
         return err;
-    if (!is_journal(fd)) {
+    if (!journal_is_one(fd)) {
         (void)close(fd);
         return JOURNAL_OPEN_FOREIGN;
     }

@@ -32,4 +32,6 @@ struct journal {
     void *changed_arg;
 };
 
+bool journal_is_one(int fd); /* is this file a journal, as far as its beginning tells? */
+
 #endif

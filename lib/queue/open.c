@@ -54,7 +54,7 @@ static int open_lock(struct queue *q, bool may_make)
     return err;
 }
 
-int queue_open(struct queue **out, const char *folder, bool may_make)
+static struct queue *new_queue(const char *folder)
 {
     struct queue *q = mem_new(sizeof *q);
     size_t n = strlen(folder);
@@ -65,9 +65,38 @@ int queue_open(struct queue **out, const char *folder, bool may_make)
     q->tmp = queue_sub(q, "tmp");
     q->msg = queue_sub(q, "msg");
     q->wait = queue_sub(q, "wait");
+    return q;
+}
+
+int queue_open(struct queue **out, const char *folder, bool may_make)
+{
+    struct queue *q = new_queue(folder);
     int err = file_check_folder(q->folder);
     if (err == 0 || (err == ENOENT && may_make))
         err = open_lock(q, may_make);
+    if (err)
+        queue_close(q);
+    else
+        *out = q;
+    return err;
+}
+
+static int check_local(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOTDIR ? ENOENT : errno;
+    int err = file_check_local(fd);
+    (void)close(fd);
+    return err;
+}
+
+int queue_look(struct queue **out, const char *folder)
+{
+    struct queue *q = new_queue(folder);
+    int err = file_check_folder(q->folder);
+    if (!err)
+        err = check_local(q->wait);
     if (err)
         queue_close(q);
     else

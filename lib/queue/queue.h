@@ -21,6 +21,8 @@ struct queue;
 /* Opens a queue; with `make` a missing one is made, durably. ENOENT: no queue there. EPERM: the
  * folder belongs to another user or others may write to it. EREMOTE: not a local file system. */
 int queue_open(struct queue **out, const char *folder, bool make);
+/* Only to look at it: nothing is made, and no step can be taken. */
+int queue_look(struct queue **out, const char *folder);
 void queue_close(struct queue *q); /* NULL is harmless */
 const char *queue_folder(const struct queue *q);
 const char *queue_wait_folder(const struct queue *q);
@@ -42,10 +44,14 @@ struct queue_name {
 };
 
 bool queue_is_id(const char *text);
-bool queue_parse_waiting(const char *text, struct queue_name *n);      /* DUE-ID */
+bool queue_parse_waiting(const char *text, struct queue_name *n); /* DUE-ID */
+/* A name as it stands in the folder of a state; `day`: of the folder in done/, else NULL. */
+bool queue_parse(enum queue_state state, const char *day, const char *text, struct queue_name *n);
+bool queue_is_day(const char *text);
 void queue_recipient(const char *to, char hash[QUEUE_RECIPIENT_SIZE]); /* what the IDs begin with */
 bool queue_is_for(const struct queue_name *n, const char *hash);
 char *queue_path(const struct queue *q, const struct queue_name *n); /* the caller frees it */
+char *queue_state_folder(const struct queue *q, enum queue_state state);
 char *queue_body_path(const struct queue *q, const char *id);
 
 /* The names of a state as they stand in the folder. A handler that gives false ends the walk.

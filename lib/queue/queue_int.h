@@ -29,7 +29,6 @@ char *queue_sub(const struct queue *q, const char *name); /* FOLDER/NAME; the ca
 void queue_make_id(char id[QUEUE_ID_SIZE], const char *to, const char *message, unsigned round);
 uint64_t queue_hash(uint64_t seed, const char *text);
 void queue_day(char day[QUEUE_DAY_SIZE], int64_t wall_ms);
-bool queue_is_day(const char *text);
 
 int queue_make_day(struct queue *q, const char *day);
 

@@ -19,17 +19,22 @@ struct walk {
     void *arg;
 };
 
-static bool parse(const struct walk *w, const char *text, struct queue_name *n)
+bool queue_parse(enum queue_state state, const char *day, const char *text, struct queue_name *n)
 {
-    if (w->state == QUEUE_WAIT)
+    if (state == QUEUE_WAIT)
         return queue_parse_waiting(text, n);
     if (!queue_is_id(text))
         return false;
-    *n = (struct queue_name){.state = w->state};
+    *n = (struct queue_name){.state = state};
     memcpy(n->id, text, QUEUE_ID_SIZE);
-    if (w->day)
-        memcpy(n->day, w->day, QUEUE_DAY_SIZE);
+    if (day)
+        memcpy(n->day, day, QUEUE_DAY_SIZE);
     return true;
+}
+
+char *queue_state_folder(const struct queue *q, enum queue_state state)
+{
+    return queue_sub(q, folders[state]);
 }
 
 static void tell_stray(const struct walk *w, const char *folder, const char *name)
@@ -60,7 +65,7 @@ static int walk_folder(const struct walk *w, const char *folder, bool *stop)
             break;
         if (is_dot(e->d_name))
             continue;
-        if (parse(w, e->d_name, &n))
+        if (queue_parse(w->state, w->day, e->d_name, &n))
             *stop = !w->handler(w->arg, &n);
         else
             tell_stray(w, folder, e->d_name);
@@ -111,7 +116,7 @@ int queue_walk(const struct queue *q, enum queue_state state, queue_name_h *hand
                queue_stray_h *stray, void *arg)
 {
     struct walk w = {state, NULL, handler, stray, arg};
-    char *folder = queue_sub(q, folders[state]);
+    char *folder = queue_state_folder(q, state);
     bool stop = false;
     int err = state == QUEUE_DONE ? each_day(folder, walk_day, &w, &w, &stop)
                                   : walk_folder(&w, folder, &stop);
@@ -155,7 +160,7 @@ static int find_done(const struct queue *q, struct find *f)
 {
     static const struct walk no_strays = {0};
     bool stop = false;
-    char *folder = queue_sub(q, folders[QUEUE_DONE]);
+    char *folder = queue_state_folder(q, QUEUE_DONE);
     int err = each_day(folder, look_in_day, &no_strays, f, &stop);
     free(folder);
     return err;
@@ -172,7 +177,7 @@ int queue_each_day(const struct queue *q, queue_day_h *handler, void *arg)
 {
     static const struct walk no_strays = {0};
     bool stop = false;
-    char *folder = queue_sub(q, folders[QUEUE_DONE]);
+    char *folder = queue_state_folder(q, QUEUE_DONE);
     int err = each_day(folder, handler, &no_strays, arg, &stop);
     free(folder);
     return err;

@@ -1,0 +1,89 @@
+/* The snapshot of one session: what its journal says, torn lines, secrets and what is masked. */
+#include "status/answer.h"
+#include "test/unit/tap.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define T "2026-11-22T10:00:0"
+static const char journal[] =
+    T "0.000Z cpm-queue[1] entry to=sip:bob@example.com birth=" T "0.000Z\n" T
+      "1.000Z cpm-queue[1] attempt.start sid=a n=1\n" T
+      "2.000Z cpm-msrp-serve[1] msrp.listening sid=a path=msrp://h:1/geheim;tcp octets=100\n" T
+      "3.000Z cpm-invite[1] invite.failed sid=a status=75 code=480 "
+      "reason=\"<b>\\x0a\\\"sip:eve@h\"\n" T "4.000Z cpm-bye[1] outcome sid=x status=0\n" T
+      "4.000Z cpm-bye[1] outcome sid=a status=69 why=torn !\n" T
+      "5.000Z cpm-bye[1] outcome sid=a status=75\n";
+
+static void append(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    size_t n = strlen(text);
+    if (fd < 0 || write(fd, text, n) != (ssize_t)n || close(fd) != 0)
+        exit(1);
+}
+
+static bool says(struct snapshot *s, const char *path, const char *query, unsigned status,
+                 const char *text)
+{
+    struct status_answer a = {0};
+    status_answer(s, path, query, &a);
+    bool good =
+        a.status == status && a.body.p && strstr(a.body.p, text) && !strstr(a.body.p, "geheim");
+    if (!good)
+        printf("# %u %s\n", a.status, a.body.p ? a.body.p : "");
+    buf_free(&a.body);
+    return good;
+}
+
+static void shown(struct snapshot *s)
+{
+    tap_ok(says(s, "/healthz", NULL, 200, "ok\n"), "health");
+    tap_ok(says(s, "/api/queue", NULL, 200, "\"failed\":1"), "it failed");
+    tap_ok(says(s, "/api/entries", "state=failed&reason=75", 200, "\"code\":480"), "by a filter");
+    tap_ok(says(s, "/api/entries", "recipient=sip%3Abob%40example.com", 200, "\"to\":\"sip:bob@"),
+           "a parameter is decoded");
+    tap_ok(says(s, "/api/entries", "state=waiting", 200, "[],\"more\":false"), "another filter");
+    tap_ok(says(s, "/api/entries", "state=odd", 400, "no such state"), "no such state");
+    tap_ok(says(s, "/api/attempts", NULL, 200, "\"why\":\"<b>\\u000a\\\"sip:eve@h\""),
+           "hostile text in JSON");
+    tap_ok(says(s, "/", NULL, 200, "&lt;b&gt;\\x0a&quot;sip:eve@h"), "hostile text in HTML");
+    tap_ok(says(s, "/metrics", NULL, 200, "cpm_attempts_ended_total{status=\"75\"} 1\n"),
+           "counted");
+    tap_ok(says(s, "/api/entry/journal", NULL, 200, "\"attempts\":1"), "an entry");
+    tap_ok(says(s, "/api/entry/none", NULL, 404, "no such entry"), "no such entry");
+    tap_ok(says(s, "/none", NULL, 404, "no such page"), "no such page");
+}
+
+int main(void)
+{
+    char folder[] = "/tmp/status-XXXXXX", path[64];
+    struct snapshot_options o = {.since_ms = 1};
+    struct snapshot *s;
+    if (!mkdtemp(folder) || snprintf(path, sizeof path, "%s/journal", folder) < 0)
+        return 1;
+    snapshot_open_session(&s, path, &o);
+    tap_ok(says(s, "/api/queue", NULL, 200, "\"failed\":0"), "no file yet");
+    tap_ok(access(path, F_OK) != 0, "... and none was made");
+    append(path, journal);
+    shown(s);
+    append(path, T "6.000Z cpm-queue[1] attempt.start sid=b n=2\n" T "7.000Z cpm-msr");
+    tap_ok(says(s, "/api/queue", NULL, 200, "\"abandoned\":1"), "nobody works on it");
+    append(path, "p-serve[1] msrp.transferred sid=b octets=100\n" T "8.000Z c[1] outcome sid=b "
+                 "status=0\n");
+    tap_ok(says(s, "/metrics", NULL, 200, "cpm_delivered_bytes_total 100\n"),
+           "a line in two parts");
+    tap_ok(says(s, "/metrics", NULL, 200, "cpm_attempts_started_total 2\n"), "counted once");
+    snapshot_close(s);
+    o.mask = true;
+    snapshot_open_session(&s, path, &o);
+    tap_ok(says(s, "/api/entries", NULL, 200, "\"to\":\"sip:***@example.com\""), "masked");
+    tap_ok(says(s, "/api/attempts", NULL, 200, "sip:***@h"), "... in the peer's words too");
+    char *text = snapshot_clean(s, SLICE("msrps://h:1/geheim;tcp tel:+15550100 sip:+1;x=y@h"));
+    tap_is_str(text, "msrps://h:1/***;tcp tel:*** sip:***@h", "paths, numbers and parameters");
+    free(text);
+    snapshot_close(s);
+    return unlink(path) == 0 && rmdir(folder) == 0 ? tap_done() : 1;
+}
