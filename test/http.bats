@@ -507,3 +507,26 @@ print(s.recv(100).decode(), flush=True)
   [ -z "$stderr" ]
   assert_stored 3
 }
+
+# Clients in a hurry, slow ones and broken ones at once, while a queue is delivered.
+@test "under load from all kinds of clients, every delivery arrives" {
+  start_sink
+  make_message 200000
+  for i in 1 2 3 4 5 6 7 8; do
+    cpm-queue -Q q add --from "$ALICE" --to "$BOB" --message-id "m$i" --type text/plain content >>ids
+  done
+  start_status --http-per-address 64
+  start_idle 40
+  wrk -t 1 -c 16 -d "${CPM_LONG:+1}2s" "${URL}metrics" >wrk.out 2>&1 3>&- 7>&- 8<&- &
+  busy=$!
+  for _ in 1 2 3; do head -c 5000 /dev/urandom | raw >/dev/null 2>&1 || true; done
+  run -0 cpm-queue -Q q run --jobs 4 --timeout "$GUARD"
+  run -0 cpm-queue -Q q list --state done --tsv
+  [ "$(wc -l <<<"$output")" -eq 8 ]
+  wait "$busy"
+  grep -q 'requests in' wrk.out
+  sed -n 's/^ *\([0-9]* requests in .*\)/# \1/p' wrk.out >&3
+  run -0 code "$URL"
+  [ "$output" = 200 ]
+  end_idle
+}
