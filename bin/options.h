@@ -437,6 +437,7 @@
         "keep-failed", \
         "keep-session", \
         "linger", \
+        "mask", \
         "message-id", \
         "min-se", \
         "msrp-advertise", \

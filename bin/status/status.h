@@ -11,7 +11,7 @@
 struct status_config {
     const char *folder, *session, *attempt;
     struct opt_list http_listen, http_host;
-    bool http_insecure, confine;
+    bool mask, http_insecure, confine;
     const char *http_tls_cert, *http_tls_key, *http_token_file, *http_auth_file;
     int64_t connections, per_address, timeout_ms, memory, stuck_after_ms;
 };
