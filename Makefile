@@ -142,7 +142,7 @@ $(BUILD)/pic/%.o: %.c $(BUILD)/flags
 -include $(shell test -d $(BUILD) && find $(BUILD) -path $(BUILD)/asan -prune -o -path $(BUILD)/gcc -prune -o \
 	-path $(BUILD)/clang -prune -o -path '$(BUILD)/fuzz-*' -prune -o -name '*.d' -print)
 
-.PHONY: FORCE help demo check check-long units unit asan valgrind fuzzers fuzz lint format bench bench-queue install \
+.PHONY: FORCE help demo check check-long units unit asan valgrind fuzzers fuzz lint format bench bench-queue soak install \
 	uninstall clean
 FORCE:
 
@@ -158,6 +158,7 @@ help:
 	@echo 'make format     lays the C files out'
 	@echo 'make bench      what deliveries cost, beside bare sendfile, bare TLS and processes that do nothing'
 	@echo 'make bench-queue what a queue of up to 100,000 entries costs'
+	@echo 'make soak       a queue under kills and a full disk for SOAK_SECONDS (1800)'
 	@echo 'make install    to PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away'
 	@echo 'make clean      removes build/'
 
@@ -216,6 +217,10 @@ bench: all $(BENCHES:%=$(BUILD)/test/bench/%)
 
 bench-queue: all
 	@scripts/bench-queue $(BUILD)
+
+SOAK_SECONDS ?= 1800
+soak: all
+	@python3 test/soak.py $(SOAK_SECONDS) --bin $(BUILD)/bin
 
 install: all
 	install -d '$(DESTDIR)$(BINDIR)'

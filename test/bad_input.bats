@@ -154,14 +154,12 @@ refused() { # STATUS PATTERN [options of cpm-deliver] FILE
   run -64 cpm-deliver --from "$ALICE" --to sip:bob@127.0.0.1
 }
 
-@test "an address that is missing or none costs no attempt" {
+@test "an address that is missing costs no attempt" {
   local BOB=sip:bob@127.0.0.1
   make_message 10
   run -64 cpm-deliver -s s --from "$ALICE" m.cpim
   [[ $output == 'cpm-deliver: --to: is missing '* ]]
   run -64 cpm-deliver -s s --to "$ALICE" m.cpim
-  run -64 cpm-deliver -s s --from "$ALICE" --to bob m.cpim
-  [[ $output == 'cpm-deliver: --to: '* ]]
   [ ! -e s ]
 }
 

@@ -60,5 +60,9 @@ faulty() {
 }
 
 wait_for_done() { # COUNT
-  timeout "$GUARD" sh -c 'until [ "$(ls q/done/* 2>/dev/null | wc -l)" -ge '"$1"' ]; do sleep 0.05; done'
+  local end=$((SECONDS + GUARD))
+  until [ "$(find q/done -type f | wc -l)" -ge "$1" ]; do
+    [ $SECONDS -lt $end ] || return 1
+    sleep 0.05
+  done
 }

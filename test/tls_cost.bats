@@ -26,7 +26,7 @@ loaded() { # LIBRARY
   start_sink
   make_message 5000
   LD_DEBUG=files LD_DEBUG_OUTPUT=ld deliver 0
-  loaded libosip2
+  loaded libc
   ! loaded 'libssl|libcrypto|openssl\.so'
   stop_sink
   rm s ld.*
