@@ -6,21 +6,26 @@
 #include <string.h>
 #include <time.h>
 
-static int64_t now_ms(clockid_t id)
+static int64_t now_ns(clockid_t id)
 {
     struct timespec t;
     (void)clock_gettime(id, &t); /* cannot fail for these two clocks */
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t clock_ns(void)
+{
+    return now_ns(CLOCK_MONOTONIC);
 }
 
 int64_t clock_ms(void)
 {
-    return now_ms(CLOCK_MONOTONIC);
+    return now_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
 int64_t clock_wall_ms(void)
 {
-    return now_ms(CLOCK_REALTIME);
+    return now_ns(CLOCK_REALTIME) / 1000000;
 }
 
 /* Dates by our own reckoning: gmtime and timegm read the file of the local time zone first. A year

@@ -8,6 +8,7 @@
 #define CLOCK_NEVER INT64_MAX
 
 int64_t clock_ms(void);      /* monotonic */
+int64_t clock_ns(void);      /* the same in nanoseconds, to measure with */
 int64_t clock_wall_ms(void); /* since 1970, UTC */
 
 #define CLOCK_TEXT_SIZE sizeof("2026-11-22T10:00:00.123Z")

@@ -8,11 +8,13 @@
 #include <string.h>
 
 static const double seconds[STATUS_BUCKETS] = {1, 5, 15, 60, 300, 900, 3600, 21600, 86400, 259200};
+static const double attempt_s[STATUS_BUCKETS] = {0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800};
 static const double octets[STATUS_BUCKETS] = {1e3, 1e4, 1e5, 1e6, 5e6, 1e7, 5e7, 1e8, 5e8, 1e9};
 
 void status_histograms(struct snapshot *s)
 {
     s->sum.counters.delivery_s.bounds = seconds;
+    s->sum.counters.attempt_s.bounds = attempt_s;
     s->sum.counters.size.bounds = octets;
 }
 
@@ -57,6 +59,15 @@ static unsigned place_of(const char *const *names, unsigned count, struct slice 
 static bool counts(const struct snapshot *s, const struct item *i, const struct line *l)
 {
     return l->wall_ms >= s->options.since_ms && l->wall_ms > i->counted_ms;
+}
+
+/* So many octets of this attempt are confirmed by now. */
+static void confirmed(struct snapshot *s, struct item *i, const struct line *l)
+{
+    uint64_t n = number(l, "octets");
+    if (n > i->e.octets && counts(s, i, l))
+        s->sum.counters.confirmed_octets += n - i->e.octets;
+    i->e.octets = n;
 }
 
 /* --- What ended. */
@@ -122,6 +133,15 @@ static void deliver(struct snapshot *s, struct item *i, const struct line *l)
         observe(&c->delivery_s, (double)(l->wall_ms - i->e.birth_ms) / 1000);
 }
 
+static void count_end(struct status_counters *c, const struct item *i)
+{
+    c->ended[i->e.status]++;
+    if (i->e.status != 0)
+        c->failed[status_reason_of(i->failed_in, i->e.code)]++;
+    if (i->e.ended_ms >= i->e.started_ms)
+        observe(&c->attempt_s, (double)(i->e.ended_ms - i->e.started_ms) / 1000);
+}
+
 static void end(struct snapshot *s, struct item *i, const struct line *l)
 {
     uint64_t status = number(l, "status");
@@ -139,7 +159,7 @@ static void end(struct snapshot *s, struct item *i, const struct line *l)
     if (m && status != 0)
         m->failures++;
     if (counts(s, i, l))
-        s->sum.counters.ended[i->e.status]++;
+        count_end(&s->sum.counters, i);
 }
 
 /* --- The events. */
@@ -159,6 +179,7 @@ static void begin(struct snapshot *s, struct item *i, const struct line *l)
         e->wish = WISH_NONE;
     set(s, &e->why, SLICE(""));
     i->ended = false;
+    i->failed_in = STAGE_NONE;
     size_t n = l->sid.n < sizeof e->sid ? l->sid.n : sizeof e->sid - 1;
     memcpy(e->sid, l->sid.p ? l->sid.p : "", n);
     e->sid[n] = '\0';
@@ -179,11 +200,11 @@ static void about(struct snapshot *s, struct item *i, const struct line *l)
         s->sum.counters.accepted++;
 }
 
-static void progress(struct item *i, const struct line *l)
+static void progress(struct snapshot *s, struct item *i, const struct line *l)
 {
     i->e.phase = STATUS_TRANSFERRING;
     i->e.progress_ms = l->wall_ms;
-    i->e.octets = number(l, "octets");
+    confirmed(s, i, l);
     if (line_get(l, "total").p)
         i->e.total = number(l, "total");
     i->e.rate = number(l, "rate");
@@ -194,8 +215,11 @@ static void fail(struct snapshot *s, struct item *i, const struct line *l)
     uint64_t code = number(l, "code");
     struct slice why = line_get(l, "reason");
     i->e.phase = STATUS_ENDING;
-    if (*i->e.why != '\0')
+    if (line_get(l, "octets").p)
+        confirmed(s, i, l);
+    if (i->failed_in != STAGE_NONE)
         return; /* what went wrong first is why */
+    i->failed_in = slice_is(l->event, "invite.failed") ? STAGE_INVITE : STAGE_TRANSFER;
     i->e.code = code <= 999 ? (int)code : 0;
     set(s, &i->e.why, why.p ? why : line_get(l, "why"));
 }
@@ -204,7 +228,7 @@ static void transferred(struct snapshot *s, struct item *i, const struct line *l
 {
     i->e.phase = STATUS_ENDING;
     i->e.progress_ms = l->wall_ms;
-    i->e.octets = number(l, "octets");
+    confirmed(s, i, l);
     if (!i->delivered)
         deliver(s, i, l);
 }
@@ -216,7 +240,7 @@ static void of_attempt(struct snapshot *s, struct item *i, const struct line *l)
     else if (slice_is(l->event, "msrp.connected"))
         i->e.phase = STATUS_TRANSFERRING;
     else if (slice_is(l->event, "msrp.progress"))
-        progress(i, l);
+        progress(s, i, l);
     else if (slice_is(l->event, "msrp.transferred"))
         transferred(s, i, l);
     else if (slice_is(l->event, "invite.failed") || slice_is(l->event, "msrp.failed"))

@@ -18,6 +18,7 @@ static struct snapshot *new_snapshot(const struct snapshot_options *o, const cha
     s->options = *o;
     s->path = mem_dup(path);
     s->sum.queue = s->path;
+    s->sum.since_ms = o->since_ms;
     status_histograms(s);
     return s;
 }

@@ -49,25 +49,45 @@ struct status_histogram { /* counts[i]: at most bounds[i]; not cumulative; the l
     uint64_t count;
 };
 
+/* Why an attempt failed: in which stage, and what the peer answered. A bounded table; "4xx" is any
+ * other code of that class, "none" that there was no code. */
+enum status_stage { STAGE_NONE, STAGE_INVITE, STAGE_TRANSFER };
+extern const char *const status_stage_names[]; /* "none" ... */
+struct status_reason {
+    enum status_stage stage;
+    const char *code;
+    int low, high;
+};
+#define STATUS_REASONS 34
+extern const struct status_reason status_reasons[STATUS_REASONS];
+
 /* What happened since options.since_ms: none of these ever becomes less. What happened before is
  * not in here, because after each start it would look like an event. */
 struct status_counters {
-    uint64_t accepted;         /* entries */
-    uint64_t started;          /* attempts */
-    uint64_t ended[256];       /* attempts, by their exit status; [255] is that and any other */
-    uint64_t delivered;        /* entries */
-    uint64_t delivered_octets; /* confirmed by recipients */
+    uint64_t accepted;   /* entries */
+    uint64_t started;    /* attempts */
+    uint64_t ended[256]; /* attempts, by their exit status; [255] is that and any other */
+    uint64_t failed[STATUS_REASONS]; /* attempts that ended with another status than 0 */
+    uint64_t delivered;              /* entries */
+    uint64_t delivered_octets;       /* of them */
+    uint64_t confirmed_octets; /* by recipients, in whatever attempt, also one that is under way */
     uint64_t given_up[WHY_EXPIRED + 1]; /* entries, by enum queue_why */
-    struct status_histogram delivery_s, size;
+    struct status_histogram delivery_s; /* from the birth of a message to its delivery */
+    struct status_histogram attempt_s;  /* of attempts that ended, whatever their status */
+    struct status_histogram size;       /* of delivered messages */
 };
 
 struct status_summary {
     const char *queue;             /* or the session file */
     bool is_session;               /* one session file, no queue */
     int error;                     /* the queue cannot be read: errno; 0: it can */
+    int64_t since_ms;              /* options.since_ms: the counters' beginning */
     int64_t now_ms;                /* of the update */
     double took_s;                 /* it */
     uint64_t updates, octets_read; /* of journals */
+    uint64_t errors;               /* updates that could not read the queue */
+    uint64_t disk_size, disk_free; /* octets of the queue's file system; size 0: not known */
+    uint64_t disk_files_free;      /* so many files may be made there */
     uint64_t entries[STATUS_STATES];
     uint64_t unreadable;     /* entries of any state that are refused */
     uint64_t abandoned;      /* waiting, with an attempt whose processes died before its end */

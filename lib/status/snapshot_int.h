@@ -11,6 +11,7 @@ struct item { /* an entry as it is remembered */
     struct glance glance; /* how far its journal was read */
     int64_t newest_ms;    /* of the lines */
     int64_t counted_ms;   /* lines up to this one were counted before the file was another one */
+    enum status_stage failed_in; /* its last attempt */
     bool ended, delivered;
 };
 
@@ -37,6 +38,8 @@ void status_line(struct snapshot *s, struct item *i, const struct line *l);
 void status_item_free(struct item *i); /* what it holds */
 void status_hour(struct snapshot *s);  /* sums up the last 60 minutes */
 void status_histograms(struct snapshot *s);
+void status_disk(struct snapshot *s);
+size_t status_reason_of(enum status_stage stage, int code); /* an index of status_reasons */
 
 /* A copy without session ids of MSRP and, with `mask`, without users of addresses. */
 char *status_clean(struct slice text, bool mask);

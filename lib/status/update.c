@@ -252,7 +252,7 @@ static void update_session(struct snapshot *s)
 
 void snapshot_update(struct snapshot *s)
 {
-    int64_t begun_ms = clock_ms();
+    int64_t begun_ns = clock_ns();
     s->sum.now_ms = clock_wall_ms();
     if (s->queue)
         update_queue(s);
@@ -261,6 +261,8 @@ void snapshot_update(struct snapshot *s)
     for (size_t i = 0; i < s->count; i++)
         set_state(s, &s->items[i]);
     sums(s);
+    status_disk(s);
     s->sum.updates++;
-    s->sum.took_s = (double)(clock_ms() - begun_ms) / 1000;
+    s->sum.errors += s->sum.error != 0;
+    s->sum.took_s = (double)(clock_ns() - begun_ns) / 1e9;
 }

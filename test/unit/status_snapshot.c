@@ -52,6 +52,13 @@ static void shown(struct snapshot *s)
     tap_ok(says(s, "/", NULL, 200, "&lt;b&gt;\\x0a&quot;sip:eve@h"), "hostile text in HTML");
     tap_ok(says(s, "/metrics", NULL, 200, "cpm_attempts_ended_total{status=\"75\"} 1\n"),
            "counted");
+    tap_ok(says(s, "/metrics", NULL, 200,
+                "cpm_attempt_failures_total{stage=\"invite\",code=\"480\"} 1\n"),
+           "... by what the peer said");
+    tap_ok(says(s, "/metrics", NULL, 200,
+                "cpm_attempt_duration_seconds_bucket{le=\"3\"} 0\n"
+                "cpm_attempt_duration_seconds_bucket{le=\"10\"} 1\n"),
+           "... and by how long it took");
     tap_ok(says(s, "/api/entry/journal", NULL, 200, "\"attempts\":1"), "an entry");
     tap_ok(says(s, "/api/entry/none", NULL, 404, "no such entry"), "no such entry");
     tap_ok(says(s, "/none", NULL, 404, "no such page"), "no such page");
@@ -69,12 +76,18 @@ int main(void)
     tap_ok(access(path, F_OK) != 0, "... and none was made");
     append(path, journal);
     shown(s);
-    append(path, T "6.000Z cpm-queue[1] attempt.start sid=b n=2\n" T "7.000Z cpm-msr");
+    append(path, T "6.000Z cpm-queue[1] attempt.start sid=b n=2\n" T
+                   "6.500Z cpm-msrp-serve[1] msrp.progress sid=b octets=60 total=100\n" T
+                   "7.000Z cpm-msr");
+    tap_ok(says(s, "/metrics", NULL, 200, "cpm_confirmed_bytes_total 60\n"),
+           "confirmed before the end");
     tap_ok(says(s, "/api/queue", NULL, 200, "\"abandoned\":1"), "nobody works on it");
     append(path, "p-serve[1] msrp.transferred sid=b octets=100\n" T "8.000Z c[1] outcome sid=b "
                  "status=0\n");
     tap_ok(says(s, "/metrics", NULL, 200, "cpm_delivered_bytes_total 100\n"),
            "a line in two parts");
+    tap_ok(says(s, "/metrics", NULL, 200, "cpm_confirmed_bytes_total 100\n"),
+           "no octet is counted twice");
     tap_ok(says(s, "/metrics", NULL, 200, "cpm_attempts_started_total 2\n"), "counted once");
     snapshot_close(s);
     o.mask = true;
