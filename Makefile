@@ -32,6 +32,7 @@ PEERS = $(patsubst test/peers/%.c,%,$(wildcard test/peers/*.c))
 FUZZERS = $(patsubst test/fuzz/%.c,%,$(filter-out test/fuzz/main.c,$(wildcard test/fuzz/*.c)))
 PAGES = $(wildcard man/*.[1-8])
 UNIT_FILES = $(notdir $(wildcard scripts/systemd/*))
+DOC_FILES = scripts/cron/crontab scripts/prometheus/alerts.yml scripts/grafana/dashboard.json
 
 # What a room needs from outside. The small libraries become part of the programs where the system has
 # them as archives: a delivery starts four processes, and loading costs each of them time. With
@@ -226,7 +227,7 @@ install: all
 	install -d '$(DESTDIR)$(BINDIR)'
 	install -m 755 $(PROGRAMS:%=$(BUILD)/bin/%) scripts/cpm-retry '$(DESTDIR)$(BINDIR)'
 	install -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(DOCDIR)'
-	install -m 644 scripts/cron/crontab '$(DESTDIR)$(DOCDIR)'
+	install -m 644 $(DOC_FILES) '$(DESTDIR)$(DOCDIR)'
 	@for unit in $(UNIT_FILES); do \
 		sed 's|@BINDIR@|$(BINDIR)|' scripts/systemd/$$unit >'$(DESTDIR)$(UNITDIR)'/$$unit || exit 1; \
 	done
@@ -240,7 +241,7 @@ install: all
 uninstall:
 	rm -f $(patsubst %,'$(DESTDIR)$(BINDIR)'/%,$(PROGRAMS) cpm-retry)
 	rm -f $(patsubst %,'$(DESTDIR)$(UNITDIR)'/%,$(UNIT_FILES))
-	rm -f '$(DESTDIR)$(DOCDIR)'/crontab
+	rm -f $(patsubst %,'$(DESTDIR)$(DOCDIR)'/%,$(notdir $(DOC_FILES)))
 	rm -f $(MODULES:%='$(DESTDIR)$(MODULEDIR)'/%.so)
 	test ! -d '$(DESTDIR)$(MODULEDIR)' || rmdir '$(DESTDIR)$(MODULEDIR)'
 	@for page in $(PAGES); do \

@@ -16,6 +16,8 @@ teardown() {
 }
 
 PIDS=()
+ALERTS=$BATS_TEST_DIRNAME/../scripts/prometheus/alerts.yml
+DASHBOARD=$BATS_TEST_DIRNAME/../scripts/grafana/dashboard.json
 
 empty_queue() {
   make_queue
@@ -74,6 +76,15 @@ forge() {
       if (help[name] != 1 || types[name] != 1) { print "no HELP and TYPE: " $1; exit 1 }
       if ((type[name] == "counter") != (name ~ /_total$/)) { print "no counter: " $1; exit 1 } }
   ' metrics
+}
+
+@test "every metric is in the manual page, and every one of the page is served" {
+  empty_queue
+  start_status
+  metrics
+  sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' metrics | sort >served
+  grep -oE '\b(cpm|process)_[a-z_]+' "$BATS_TEST_DIRNAME/../man/cpm-status.1" | sort -u >page
+  diff served page
 }
 
 @test "a busy queue: what was delivered, refused and held is counted" {
@@ -169,6 +180,62 @@ forge() {
   [ "$(value cpm_unreadable_entries)" -ge 2 ]
 }
 
+# panels INSTANCES INTERVAL: the expressions of the dashboard, with its variables set.
+panels() {
+  jq -r '.panels[].targets[]?.expr' "$DASHBOARD" |
+    sed "s/\$instance/$1/g; s/\$__rate_interval/$2/g"
+}
+
+# What expressions on stdin select: a metric and a label in each line.
+selected() {
+  grep -oE '\b(cpm|process)_[a-z_]+(\{[^}]*\})?' | while IFS='{' read -r name labels; do
+    echo "$name" "$(grep -oE '[a-z]+="[^"]*"' <<<"$labels" | grep -v '^instance=' || true)"
+  done | sort -u
+}
+
+assert_served() { # FILE-OF-SELECTED
+  while read -r name label; do
+    grep -E "^$name(\{| )" metrics | grep -qF "${label%\"}" ||
+      { echo "not served: $name $label" && return 1; }
+  done <"$1"
+}
+
+@test "the alert rules are sound, fire when they should and not when they should not" {
+  promtool check rules "$ALERTS"
+  promtool test rules "$BATS_TEST_DIRNAME/alerts_test.yml"
+  for alert in $(sed -n 's/^ *- alert: //p' "$ALERTS"); do
+    grep -qx " *alertname: $alert" "$BATS_TEST_DIRNAME/alerts_test.yml" &&
+      grep -q "alertname: $alert, exp_alerts: \[\]" "$BATS_TEST_DIRNAME/alerts_test.yml" ||
+      { echo "not tested both ways: $alert" && return 1; }
+  done
+  empty_queue
+  start_status
+  metrics
+  selected <"$ALERTS" >wanted
+  [ "$(wc -l <wanted)" -gt 10 ]
+  assert_served wanted
+}
+
+@test "the dashboard is sound, and asks for what is served" {
+  jq -e '.title and .schemaVersion and ([.panels[].id] | length == (unique | length)) and
+    ([.templating.list[] | select(.type == "datasource" and .query == "prometheus")] | length == 1) and
+    all(.panels[] | select(.type != "row"); .datasource.uid == "${datasource}" and
+      .title and .description and (.targets | length > 0)) and
+    ([.panels[] | select(.type == "row") | .title] ==
+      ["Health", "Queue", "Deliveries", "Performance"])' "$DASHBOARD"
+  panels queue 5m >exprs
+  { echo 'groups: [{name: dashboard, rules: ['
+    jq -R '{record: "panel:\(input_line_number)", expr: .}' exprs | jq -s -r 'map(tojson) | join(",\n")'
+    echo ']}]'; } >rules.yml
+  promtool check rules rules.yml
+  empty_queue
+  start_status
+  metrics
+  selected <exprs >wanted
+  [ "$(wc -l <wanted)" -gt 20 ]
+  assert_served wanted
+}
+
 # prometheus FILE: runs it with this configuration; sets API.
 start_prometheus() {
   prometheus --config.file="$1" --storage.tsdb.path=tsdb --web.listen-address=127.0.0.1:0 \
@@ -229,6 +296,10 @@ END
   # It is the server that tells its beginning and its version.
   told 'time() - process_start_time_seconds < bool 3600' 1
   told 'count(cpm_build_info)' 1
+  # Each panel of the dashboard shows something.
+  while IFS= read -r expr; do
+    told "count($expr) > bool 0" 1
+  done < <(panels '.*' 1m)
   stop_status
   told 'up{job="queue"}' 0
 }

@@ -177,6 +177,9 @@ stand_in() { # INSTALLED-PACKAGES
   done
   [ -f dest/opt/x/lib/cpm-delivery/openssl.so ]
   [ -f dest/opt/x/lib/cpm-delivery/cares.so ]
+  for file in crontab alerts.yml dashboard.json; do
+    [ -s "dest/opt/x/share/doc/cpm-delivery/$file" ]
+  done
   [ "$(find dest/opt/x/share/man -type f | wc -l)" -eq "$(find "$ROOT/man" -name '*.[1-8]' | wc -l)" ]
   make -C "$ROOT" -s uninstall DESTDIR="$PWD/dest" PREFIX=/opt/x
   [ -z "$(find dest -type f)" ]

@@ -69,6 +69,8 @@ static void of_disk(FILE *f, const struct status_summary *sum)
     gauge(f, "cpm_filesystem_size_bytes", "Size of the file system that the queue lies on.",
           (double)sum->disk_size);
     gauge(f, "cpm_filesystem_avail_bytes", "Room on it.", (double)sum->disk_free);
+    gauge(f, "cpm_filesystem_files", "Files that fit on it; 0: there is no such limit.",
+          (double)sum->disk_files);
     gauge(f, "cpm_filesystem_avail_files", "Files that may still be made on it.",
           (double)sum->disk_files_free);
 }

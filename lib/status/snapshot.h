@@ -87,7 +87,8 @@ struct status_summary {
     uint64_t updates, octets_read; /* of journals */
     uint64_t errors;               /* updates that could not read the queue */
     uint64_t disk_size, disk_free; /* octets of the queue's file system; size 0: not known */
-    uint64_t disk_files_free;      /* so many files may be made there */
+    uint64_t disk_files;           /* so many files fit there; 0: there is no such limit */
+    uint64_t disk_files_free;      /* so many more may be made */
     uint64_t entries[STATUS_STATES];
     uint64_t unreadable;     /* entries of any state that are refused */
     uint64_t abandoned;      /* waiting, with an attempt whose processes died before its end */
