@@ -195,7 +195,7 @@ asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='-O1 -g $(SANITIZE)' HARDEN= \
 		all unit
 	@CPM_CONFINE=no CPM_BIN=$(abspath $(BUILD)/asan/bin) scripts/run-bats \
-		$(filter-out test/queue_crash%.bats $(shell grep -l 'LD_PRELOAD' test/*.bats),\
+		$(filter-out $(shell grep -lE 'LD_PRELOAD|build_fault|crash_run' test/*.bats),\
 			$(wildcard test/*.bats))
 
 valgrind: all units

@@ -76,27 +76,27 @@ static int verdict(const struct bye *b, const struct journal *j, const char **wh
 
 static void conclude(struct bye *b)
 {
-    struct journal *j = stage_journal(b->s);
-    struct slice text;
     const char *why;
-    int status = verdict(b, j, &why);
+    int status = verdict(b, stage_journal(b->s), &why);
     loop_cancel(b->loop, &b->next);
-    int err = journal_outcome(j, status, why, &text);
-    if (err && err != EEXIST)
-        err_line(journal_path(j), strerror(err), "the outcome is not in the journal");
+    if (stage_outcome(b->s, status, why) != 0)
+        err_step("the outcome could not be written"); /* said by the stage; 74 */
     stage_end(b->s, status);
 }
 
 static void request(struct bye *b)
 {
+    struct journal *j = stage_journal(b->s);
     struct line_out o;
-    if (b->requested || journal_has(stage_journal(b->s), "bye.request"))
+    const char *why;
+    if (b->requested || journal_has(j, "bye.request"))
         return;
     b->requested = true;
     line_begin(&o, "bye.request", stage_sid(b->s));
     line_free_text(&o, "why", slice_of(b->signal ? "signal" : b->reason));
+    /* Where it cannot be written, our end tells cpm-invite that nobody is left to ask. */
     if (stage_emit(b->s, &o, STAGE_FACT) != 0)
-        err_step("the request for the BYE could not be written"); /* said by the stage; 74 */
+        stage_end(b->s, verdict(b, j, &why));
 }
 
 static int emit(void *arg, struct line_out *o, bool durable)

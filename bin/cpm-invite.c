@@ -225,7 +225,7 @@ static void look_during(struct program *p)
 static bool awaited(struct program *p)
 {
     struct journal *j = stage_journal(p->s);
-    if (stage_over(p->s))
+    if (stage_over(p->s) || stage_is_mute(p->s))
         return false;
     if (stage_partner(p->s, ROLE_BYE) == PARTNER_HERE)
         return true;

@@ -189,11 +189,12 @@ static void transferred(struct msrp_serve *s, const struct msrp_outcome *o)
     line_number(&line, "ms", now - s->connected_ms);
     line_text(&line, "report", o->report);
     line_text(&line, "message-id", s->plan.cpim_message_id);
-    s->transferred = true;
     if (emit(s, &line, MSRP_LINE_DURABLE) != 0) {
-        end(s, EX_IOERR);
+        refuse(s, EX_IOERR, "the transfer", "was confirmed, and that cannot be written down",
+               "whoever tries again repeats it");
         return;
     }
+    s->transferred = true;
     loop_at(s->plan.session.loop, &s->timer, now + AFTERWARDS_MS, on_afterwards, s);
     msrp_serve_look(s);
 }

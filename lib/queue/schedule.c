@@ -14,8 +14,9 @@ enum queue_class queue_class_of(int status, bool sent)
     case EX_UNAVAILABLE:
         return CLASS_FAILED;
     case EX_NOINPUT:
-    case EX_IOERR:
         return CLASS_HELD;
+    case EX_IOERR:
+        return sent ? CLASS_HELD : CLASS_OURS;
     case EX_USAGE:
     case EX_NOPERM:
     case EX_CONFIG:

@@ -110,6 +110,24 @@ int stage_emit(struct stage *s, struct line_out *o, enum stage_how how)
     return 0;
 }
 
+bool stage_is_mute(const struct stage *s)
+{
+    return s->file_failed;
+}
+
+int stage_outcome(struct stage *s, int status, const char *why)
+{
+    struct slice text;
+    int err = journal_outcome(s->journal, status, why, &text);
+    if (err == EEXIST)
+        return 0;
+    if (err) {
+        err_line(journal_path(s->journal), strerror(err), "the outcome is not in the journal");
+        s->file_failed = true;
+    }
+    return err;
+}
+
 int stage_bind(struct stage *s, const char *key, const char *value, const char **bound)
 {
     char name[LINE_NAME_MAX];
@@ -238,6 +256,8 @@ static bool input_abandoned(struct stage *s)
 /* Does the one before still have something to say? */
 static bool input_over(struct stage *s)
 {
+    if (s->file_failed)
+        return true;
     /* Without a reader there is nothing to copy for; cpm-invite learns by our end that nobody is
      * left to ask for the BYE. */
     if (s->role == ROLE_SERVE && stage_in_pipeline(s) && s->out.gone &&

@@ -57,6 +57,15 @@ enum stage_how {
  * then exits 74, and the caller ends the session in order all the same. */
 int stage_emit(struct stage *s, struct line_out *o, enum stage_how how);
 
+/* Was there a line that could not be written, or a file that could not be read? The others wait for
+ * what they are not told, so such a stage waits for none of them: it does what it owes the peer,
+ * and by its end they learn that nothing more will come. */
+bool stage_is_mute(const struct stage *s);
+
+/* Writes the outcome of the attempt, durably, where there is none yet. 0, or why it could not be
+ * written (said here; the stage is mute then). */
+int stage_outcome(struct stage *s, int status, const char *why);
+
 /* Binds the session file to a fact of its entry ("to", "from", "message", ...): writes `entry
  * KEY=VALUE` where it is not there yet. EEXIST: the file belongs to another one, *bound (refuse
  * with 64, before anything is sent). */

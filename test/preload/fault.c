@@ -1,6 +1,7 @@
 /* Loaded into programs (LD_PRELOAD): in the program $FAULT_PROGRAM, the $FAULT_AT-th call that
- * changes a file (counted in each process) is followed by SIGKILL, or with $FAULT_ERRNO fails
- * instead. Only once: $FAULT_FOLDER/done then says which call it was. */
+ * changes a file (counted in each process; stderr is none) is followed by SIGKILL, or with
+ * $FAULT_ERRNO fails instead. Only once, or with $FAULT_LASTING so does all that the process calls
+ * from then on; $FAULT_FOLDER/done then says which call it was. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 static long at, error, count;
+static bool lasting, failing;
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -22,6 +24,7 @@ __attribute__((constructor)) static void begin(void)
     if (program && n && strcmp(program, program_invocation_short_name) == 0)
         at = strtol(n, NULL, 10);
     error = e ? strtol(e, NULL, 10) : 0;
+    lasting = getenv("FAULT_LASTING") != NULL;
 }
 
 /* Is this the call? Only the first process that comes so far is hit. */
@@ -29,6 +32,8 @@ static bool hit(const char *call)
 {
     char path[4096];
     const char *folder = getenv("FAULT_FOLDER");
+    if (failing)
+        return true;
     if (at == 0 || ++count != at)
         return false;
     (void)snprintf(path, sizeof path, "%s/done", folder ? folder : "/nonexistent");
@@ -37,6 +42,7 @@ static bool hit(const char *call)
         return false;
     (void)!syscall(SYS_write, fd, call, strlen(call));
     (void)syscall(SYS_close, fd);
+    failing = lasting;
     return true;
 }
 
@@ -61,7 +67,7 @@ static bool is_file(int fd)
 
 ssize_t write(int fd, const void *bytes, size_t n)
 {
-    if (!is_file(fd))
+    if (fd == STDERR_FILENO || !is_file(fd))
         return syscall(SYS_write, fd, bytes, n);
     FAULTY(write, fd, bytes, n);
 }

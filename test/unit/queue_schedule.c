@@ -50,7 +50,8 @@ static void test_classes(void)
     tap_is_int((int)queue_class_of(EX_UNAVAILABLE, true), CLASS_FAILED, "69: failed");
     tap_is_int((int)queue_class_of(EX_DATAERR, false), CLASS_FAILED, "65: failed");
     tap_is_int((int)queue_class_of(EX_NOINPUT, false), CLASS_HELD, "66: held");
-    tap_is_int((int)queue_class_of(EX_IOERR, true), CLASS_HELD, "74: held");
+    tap_is_int((int)queue_class_of(EX_IOERR, true), CLASS_HELD, "74 after the INVITE: held");
+    tap_is_int((int)queue_class_of(EX_IOERR, false), CLASS_OURS, "74 before it: ours");
     tap_is_int((int)queue_class_of(EX_OSERR, false), CLASS_OURS, "71 before the INVITE: ours");
     tap_is_int((int)queue_class_of(EX_OSERR, true), CLASS_LATER, "71 after it: later");
     static const int ours[] = {EX_USAGE, EX_NOPERM, EX_CONFIG, 126, 127};
