@@ -41,10 +41,12 @@ static int64_t moment(const struct line *l, const char *key)
     return v.p && clock_parse(v.p, v.n, &ms) == 0 ? ms : 0;
 }
 
-static void set(const struct snapshot *s, char **text, struct slice value)
+static void set(struct snapshot *s, const char **text, struct slice value)
 {
-    free(*text);
-    *text = status_clean(value, s->options.mask);
+    char *clean = status_clean(value, s->options.mask);
+    texts_drop(&s->texts, *text);
+    *text = texts_keep(&s->texts, clean);
+    free(clean);
 }
 
 static unsigned place_of(const char *const *names, unsigned count, struct slice word)

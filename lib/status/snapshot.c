@@ -41,11 +41,11 @@ void snapshot_open_session(struct snapshot **out, const char *path,
     (*out)->sum.is_session = true;
 }
 
-void status_item_free(struct item *i)
+void status_item_free(struct snapshot *s, struct item *i)
 {
-    free(i->e.id);
-    free(i->e.to);
-    free(i->e.why);
+    free(i->id);
+    texts_drop(&s->texts, i->e.to);
+    texts_drop(&s->texts, i->e.why);
 }
 
 void snapshot_close(struct snapshot *s)
@@ -53,13 +53,16 @@ void snapshot_close(struct snapshot *s)
     if (!s)
         return;
     for (size_t i = 0; i < s->count; i++)
-        status_item_free(&s->items[i]);
+        status_item_free(s, &s->items[i]);
     for (size_t i = 0; i < s->attempt_count; i++) {
         free(s->attempts[i].id);
         free(s->attempts[i].to);
         free(s->attempts[i].why);
     }
     free(s->items);
+    groups_free(&s->recipients, &s->texts);
+    groups_free(&s->reasons, &s->texts);
+    texts_free(&s->texts);
     free(s->path);
     queue_close(s->queue);
     free(s);
@@ -147,6 +150,41 @@ const struct status_entry *snapshot_entry(const struct snapshot *s, const char *
 {
     const struct item *i = find(s, id);
     return i ? &i->e : NULL;
+}
+
+/* --- Groups. A kept text is one address. */
+
+struct group_key status_recipient_key(const struct status_entry *e)
+{
+    struct group_key k = {0};
+    memcpy(&k.a, e->recipient, sizeof k.a); /* its eight digits */
+    return k;
+}
+
+struct group_key status_reason_key(const struct status_entry *e)
+{
+    return (struct group_key){(uintptr_t)e->why, (uint64_t)e->status << 16 | (uint64_t)e->code};
+}
+
+static void show_recipient(struct status_group *g, const struct group_key *k)
+{
+    memcpy(g->recipient, &k->a, sizeof k->a);
+}
+
+bool snapshot_recipients(const struct snapshot *s, size_t limit, status_group_h *handler, void *arg)
+{
+    return groups_each(&s->recipients, limit, show_recipient, handler, arg);
+}
+
+static void show_reason(struct status_group *g, const struct group_key *k)
+{
+    g->status = (int)(k->b >> 16);
+    g->code = (int)(k->b & 0xffff);
+}
+
+bool snapshot_reasons(const struct snapshot *s, size_t limit, status_group_h *handler, void *arg)
+{
+    return groups_each(&s->reasons, limit, show_reason, handler, arg);
 }
 
 int snapshot_journal(struct snapshot *s, const char *id, journal_line_h *handler, void *arg)

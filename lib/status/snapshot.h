@@ -89,6 +89,10 @@ struct status_summary {
     uint64_t disk_size, disk_free; /* octets of the queue's file system; size 0: not known */
     uint64_t disk_files;           /* so many files fit there; 0: there is no such limit */
     uint64_t disk_files_free;      /* so many more may be made */
+    bool told;         /* the kernel tells what changes; else each update reads all names */
+    bool complete;     /* false: notices were lost, and not all was looked at again yet */
+    uint64_t overruns; /* so often notices were lost */
+    uint64_t glances;  /* journals that were opened */
     uint64_t entries[STATUS_STATES];
     uint64_t unreadable;     /* entries of any state that are refused */
     uint64_t abandoned;      /* waiting, with an attempt whose processes died before its end */
@@ -113,15 +117,15 @@ enum status_phase { STATUS_INVITING, STATUS_TRANSFERRING, STATUS_ENDING };
 extern const char *const status_phase_names[];
 
 struct status_entry {
-    char *id; /* of a single session: the name of its file */
+    const char *id; /* of a single session: the name of its file */
     enum status_state state;
     char recipient[QUEUE_RECIPIENT_SIZE];
-    char *to; /* "": not known yet */
+    const char *to; /* "": not known yet */
     int64_t due_ms, birth_ms, expires_ms;
     int64_t attempts;
     int64_t started_ms, ended_ms; /* the last attempt; without an end, status is -1 */
     int status, code;             /* how it ended: exit status, and what SIP or MSRP said, or 0 */
-    char *why;
+    const char *why;
     enum queue_why fate;
     enum queue_wish wish;
     bool abandoned; /* its last attempt's processes died */
@@ -149,6 +153,19 @@ void snapshot_entries(const struct snapshot *s, const struct status_filter *f,
 bool status_filter_takes(const struct status_filter *f, const struct status_entry *e);
 
 const struct status_entry *snapshot_entry(const struct snapshot *s, const char *id); /* or NULL */
+
+/* What the entries of a recipient have come to, or those whose last attempt failed alike. The ones
+ * with most entries that are not done come first. Gives whether there are more. */
+struct status_group {
+    const char *text; /* the recipient's address, or why they failed; may be "" */
+    char recipient[QUEUE_RECIPIENT_SIZE]; /* of a recipient */
+    int status, code;                     /* of a reason */
+    uint64_t entries[STATUS_STATES];
+};
+typedef void status_group_h(void *arg, const struct status_group *g);
+bool snapshot_recipients(const struct snapshot *s, size_t limit, status_group_h *handler,
+                         void *arg);
+bool snapshot_reasons(const struct snapshot *s, size_t limit, status_group_h *handler, void *arg);
 
 /* The sound lines of its journal; ENOENT, or journal_open's errors. What is shown of a value has to
  * be cleaned first: the caller frees it. */

@@ -73,11 +73,11 @@ static void sort(struct names *n)
     n->count = kept + 1;
 }
 
-static void new_item(struct item *i, const char *id)
+static void new_item(struct texts *t, struct item *i, const char *id)
 {
-    *i = (struct item){.e = {.id = mem_dup(id), .status = -1}};
-    i->e.to = mem_dup("");
-    i->e.why = mem_dup("");
+    *i = (struct item){.id = mem_dup(id),
+                       .e = {.to = texts_keep(t, ""), .why = texts_keep(t, ""), .status = -1}};
+    i->e.id = i->id;
 }
 
 /* Both lists are sorted: what is known stays, what is new comes, what is gone goes. */
@@ -88,17 +88,17 @@ static void merge(struct snapshot *s, const struct names *n)
     for (size_t i = 0; i < n->count; i++) {
         const struct queue_name *name = &n->list[i];
         for (; old < s->count && strcmp(s->items[old].e.id, name->id) < 0; old++)
-            status_item_free(&s->items[old]);
+            status_item_free(s, &s->items[old]);
         if (old < s->count && strcmp(s->items[old].e.id, name->id) == 0)
             items[i] = s->items[old++];
         else
-            new_item(&items[i], name->id);
+            new_item(&s->texts, &items[i], name->id);
         items[i].name = *name;
         memcpy(items[i].e.recipient, name->id, QUEUE_RECIPIENT_SIZE - 1);
         items[i].e.due_ms = name->due * 1000;
     }
     for (; old < s->count; old++)
-        status_item_free(&s->items[old]);
+        status_item_free(s, &s->items[old]);
     free(s->items);
     s->items = items;
     s->count = n->count;
@@ -130,15 +130,15 @@ static bool is_known(const struct item *i, const char *path)
            (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec == i->glance.mtime_ns;
 }
 
-static void start_over(struct item *i, int64_t newest_ms)
+static void start_over(struct snapshot *s, struct item *i, int64_t newest_ms)
 {
     struct item fresh;
-    new_item(&fresh, i->e.id);
+    new_item(&s->texts, &fresh, i->e.id);
     fresh.name = i->name;
     fresh.e.due_ms = i->e.due_ms;
     memcpy(fresh.e.recipient, i->e.recipient, sizeof fresh.e.recipient);
     fresh.counted_ms = newest_ms;
-    status_item_free(i);
+    status_item_free(s, i);
     *i = fresh;
 }
 
@@ -148,8 +148,9 @@ static void read_item(struct snapshot *s, struct item *i, const char *path)
     if (is_known(i, path))
         return;
     i->e.error = journal_glance(path, &i->glance, on_line, &r);
+    s->sum.glances++;
     if (i->e.error == ESTALE) {
-        start_over(i, i->newest_ms);
+        start_over(s, i, i->newest_ms);
         i->e.error = journal_glance(path, &i->glance, on_line, &r);
     }
     i->newest_ms = r.newest_ms;
@@ -206,6 +207,14 @@ static void sum_up(struct status_summary *sum, const struct status_entry *e)
     }
 }
 
+static void group(struct snapshot *s, const struct status_entry *e)
+{
+    struct group_key to = status_recipient_key(e), why = status_reason_key(e);
+    groups_add(&s->recipients, &s->texts, &to, e->to, e->state);
+    if (e->status > 0)
+        groups_add(&s->reasons, &s->texts, &why, e->why, e->state);
+}
+
 static void sums(struct snapshot *s)
 {
     struct status_summary *sum = &s->sum;
@@ -213,11 +222,13 @@ static void sums(struct snapshot *s)
     memset(sum->sessions, 0, sizeof sum->sessions);
     sum->unreadable = sum->abandoned = sum->recipients = sum->rate = 0;
     sum->oldest_birth_ms = sum->oldest_due_ms = 0;
+    groups_free(&s->recipients, &s->texts);
+    groups_free(&s->reasons, &s->texts);
     for (size_t i = 0; i < s->count; i++) {
         sum_up(sum, &s->items[i].e);
-        sum->recipients +=
-            i == 0 || strcmp(s->items[i - 1].e.recipient, s->items[i].e.recipient) != 0;
+        group(s, &s->items[i].e);
     }
+    sum->recipients = s->recipients.count;
     status_hour(s);
 }
 
@@ -241,7 +252,7 @@ static void update_session(struct snapshot *s)
     if (s->count == 0) {
         const char *slash = strrchr(s->path, '/');
         s->items = mem_new(sizeof *s->items);
-        new_item(s->items, slash ? slash + 1 : s->path);
+        new_item(&s->texts, s->items, slash ? slash + 1 : s->path);
         s->count = 1;
     }
     read_item(s, s->items, s->path);
@@ -264,5 +275,6 @@ void snapshot_update(struct snapshot *s)
     status_disk(s);
     s->sum.updates++;
     s->sum.errors += s->sum.error != 0;
+    s->sum.complete = true;
     s->sum.took_s = (double)(clock_ns() - begun_ns) / 1e9;
 }
