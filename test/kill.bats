@@ -44,6 +44,8 @@ judge() { # victim event
   [ -e killing/done ] || faults+=' the event never came;'
   if [ "$1" = cpm-deliver ]; then
     [ "$STATUS" -eq 137 ] || faults+=' status;'
+    # Once a stage says something, all of them were started: they deliver.
+    [ "$2" = attempt.start ] || [ "$transferred" = yes ] || faults+=' not delivered;'
   elif [ "$transferred" = yes ]; then
     [ "$STATUS" -eq 0 ] || faults+=' status;'
   else

@@ -301,10 +301,7 @@ f"
   cpm-bye -s s --alone </dev/null >b.out 2>b.err 3>&- &
   local bye=$!
   cpm-session wait s msrp.connected --timeout "$GUARD"
-  for _ in {1..500}; do # until it has its byte
-    ! grep -q ":$(stat -c %i s) 4 4\$" /proc/locks || break
-    read -rt 0.02 <> <(:) || :
-  done
+  cpm-session wait s bye.waiting --timeout "$GUARD"
   local from=$SECONDS
   kill -KILL "$bye"
   wait "$invite" || true

@@ -158,27 +158,47 @@ static int start_stage(struct run *r, int i, int from, int to)
     return err;
 }
 
-/* From the last to the first: so whoever sees an event of the attempt knows that every stage was
- * started, and that the delivery goes on without us. */
+struct ends {
+    int read, write; /* what a stage reads, and the one before it writes; -1: none */
+};
+
+/* The first stage reads nothing. */
+static int open_ends(struct ends *e)
+{
+    e[0].read = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (e[0].read < 0)
+        return errno;
+    for (int i = 1; i < STAGES; i++) {
+        int fds[2];
+        if (pipe2(fds, O_CLOEXEC) < 0)
+            return errno;
+        e[i] = (struct ends){fds[0], fds[1]};
+    }
+    return 0;
+}
+
+static void close_ends(const struct ends *e)
+{
+    for (int i = 0; i < STAGES; i++) {
+        if (e[i].read >= 0)
+            (void)close(e[i].read);
+        if (e[i].write >= 0)
+            (void)close(e[i].write);
+    }
+}
+
+/* cpm-msrp-serve, which everything waits for, is the last: so whoever sees what it says knows that
+ * every stage was started, and that the delivery goes on without us. */
 static int start_stages(struct run *r)
 {
-    int to = -1, err = 0;
-    for (int i = STAGES; i-- > 0 && !err;) {
-        int ends[2] = {-1, -1};
-        if (i > 0)
-            err = pipe2(ends, O_CLOEXEC) < 0 ? errno : 0;
-        else if ((ends[0] = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
-            err = errno;
-        if (!err)
-            err = start_stage(r, i, ends[0], to);
-        if (ends[0] >= 0)
-            (void)close(ends[0]);
-        if (to >= 0)
-            (void)close(to);
-        to = ends[1];
-    }
-    if (to >= 0)
-        (void)close(to);
+    static const int order[STAGES] = {BYE, INVITE, SERVE};
+    struct ends ends[STAGES + 1];
+    for (int i = 0; i <= STAGES; i++)
+        ends[i] = (struct ends){-1, -1};
+    int err = open_ends(ends);
+    for (int i = 0; i < STAGES && !err; i++)
+        err = start_stage(r, order[i], ends[order[i]].read, ends[order[i] + 1].write);
+    close_ends(ends);
     if (err && !r->failed) {
         err_line("start", strerror(err), NULL);
         r->failed = EX_OSERR;

@@ -25,6 +25,7 @@
     X("msrp.progress",    "serve",  "octets total rate")                                             \
     X("msrp.transferred", "serve",  "octets chunks ms report message-id")                            \
     X("msrp.failed",      "serve",  "status code reason octets why")                                 \
+    X("bye.waiting",      "bye",    "")                                                               \
     X("bye.request",      "bye invite deliver", "why")                                                       \
     X("bye.sent",         "invite bye", "method cseq")                                               \
     X("bye.answered",     "invite bye", "method code reason")                                        \
