@@ -90,6 +90,16 @@ assert_status() {
   fi
 }
 
+# comes_before EVENT LATER FILE: both are in the session file, in this order.
+comes_before() {
+  awk -v first="$1" -v later="$2" '$3 == first { seen = 1 } $3 == later { good = seen; exit } END { exit !good }' \
+    "$3" || {
+    echo "$1 does not come before $2:"
+    cat "$3"
+    return 1
+  }
+}
+
 sink_saw() {
   grep -q "$1" sink.log || {
     echo "the recipient did not see $1:"

@@ -53,7 +53,10 @@ is() {
   ends 75 500000 twice cut
 }
 @test "REPORTs in the middle of our chunks" { ends 0 500000 reports; }
-@test "one octet a second, for some time" { ends 0 300000 slow 3; }
+# Four chunks, 8 seconds; each is answered after 2.
+@test "one octet a second, in all for longer than --stall-timeout" {
+  ends 0 200000 slow 2 -- --stall-timeout 4 --chunk-size 51k
+}
 
 @test "a recipient that takes nothing any more: 75 after --stall-timeout" {
   ends 75 12000000 stuck -- --stall-timeout 1 --chunk-size 40M
@@ -92,8 +95,11 @@ notified() {
 
 @test "a notification right behind the last answer is answered, whatever that was" {
   notified 0 notifies
+  comes_before imdn.received msrp.transferred s
   notified 0 notifies close
+  comes_before imdn.received outcome s
   notified 69 notifies 413 Stop
+  comes_before imdn.received msrp.failed s
 }
 
 @test "and so is one that comes before the answer to the BYE, also without a pipe" {
@@ -151,7 +157,21 @@ notified() {
     ends 69 1000000 mute 415 No -- --failure-report "$report" --report-timeout 30
     is msrp.failed.code 415
     ends 75 1000000 mute cut -- --failure-report "$report" --report-timeout 30
+    is msrp.failed.octets "$(stat -c %s m.cpim)"
+    ends 0 1000000 mute close -- --failure-report "$report" --report-timeout 30
   done
+}
+
+@test "--failure-report no: a recipient that takes nothing any more, and how far it came" {
+  local octets
+  ends 75 20000000 stuck -- --stall-timeout 1 --failure-report no
+  grep -q 'msrp.failed .*takes no more octets' s
+  octets=$(cpm-session get s msrp.failed.octets)
+  echo "octets: $octets"
+  [ "$octets" -gt 0 ]
+  [ "$octets" -lt 20000000 ]
+  ends 75 20000000 stuck -- --stall-timeout 1 --failure-report no --chunk-size 40M
+  is msrp.failed.octets 0
 }
 
 # gentler WAY [ARGUMENT...]: the session file remembers what was too much; some attempt gets through.

@@ -133,6 +133,11 @@ meets() {
   SIZE=3000000 meets 75 breaks 200000
 }
 
+@test "a notification right behind the last answer, in a record of its own, comes before the verdict" {
+  meets 0 notifies
+  comes_before imdn.received msrp.transferred s
+}
+
 @test "it connects in plain text: 76, once nobody else came" {
   meets 76 plain -- --accept-timeout 1
   said 'the peer does not speak TLS there'

@@ -36,6 +36,7 @@ struct msrp_conn {
     bool ended; /* `lost` was called */
     bool waits; /* for the socket, or for its next turn, to write */
     bool hasty; /* leaves without waiting for the peer's end */
+    int broken; /* writing failed so: what came before is still to be read */
     int error;
     struct msrp_parser *parser;
 
@@ -49,6 +50,7 @@ struct msrp_conn {
 };
 
 static void on_io(void *arg, uint32_t events);
+static void on_broken(void *arg);
 static void pump(struct msrp_conn *c);
 
 static struct msrp_conn *new_conn(struct loop *loop, int fd, const struct net_addr *peer,
@@ -112,7 +114,8 @@ static void lost(struct msrp_conn *c, int error, const char *why)
 
 static void broke(struct msrp_conn *c, int error)
 {
-    lost(c, error, sock_why(&c->out.sock, error));
+    msrp_out_over(&c->out, error);
+    lost(c, error, error ? sock_why(&c->out.sock, error) : "closed by the peer");
 }
 
 static void on_leave_timer(void *arg)
@@ -163,10 +166,9 @@ static bool wrote(struct msrp_conn *c, ssize_t n)
         return true;
     }
     c->waits = errno == EAGAIN;
-    int err = errno;
-    if (err != EAGAIN && err != EINTR)
-        broke(c, err);
-    return err == EINTR && !c->gone;
+    if (errno != EAGAIN && errno != EINTR)
+        c->broken = errno;
+    return errno == EINTR;
 }
 
 static bool write_text(struct msrp_conn *c)
@@ -258,23 +260,25 @@ static void flush(struct msrp_conn *c)
     if (err == EAGAIN)
         c->waits = true;
     else if (err)
-        broke(c, err);
+        c->broken = err;
 }
 
 /* The caller has entered. A long transfer comes back here by EPOLLOUT, so that reading has its
  * turn. */
 static void pump(struct msrp_conn *c)
 {
-    if (c->gone || c->ended || c->phase == DIALLING || c->phase == SHAKING)
+    if (c->gone || c->ended || c->broken || c->phase == DIALLING || c->phase == SHAKING)
         return;
     c->waits = false;
     int n = 0;
     while (n < SENDS && step(c))
         n++;
-    if (!c->gone && !c->ended)
+    if (!c->broken)
         flush(c);
-    if (c->gone || c->ended)
+    if (c->broken) {
+        loop_at(c->loop, &c->timer, clock_ms(), on_broken, c);
         return;
+    }
     if (n == SENDS)
         c->waits = true;
     if (c->phase == LEAVING && idle(c) && msrp_parser_idle(c->parser)) {
@@ -342,6 +346,13 @@ static void take(struct msrp_conn *c, struct slice in)
     }
 }
 
+/* Is there more to read behind this? Before a verdict everything that came has to be seen: a
+ * notification often stands right behind the last answer. */
+static bool read_on(const struct msrp_conn *c, size_t n)
+{
+    return n == READ_SIZE || (c->sender && msrp_sender_outcome(c->sender));
+}
+
 static void read_some(struct msrp_conn *c)
 {
     char bytes[READ_SIZE];
@@ -354,18 +365,29 @@ static void read_some(struct msrp_conn *c)
         if (n == 0 && c->answers.n) /* it may have ended its own direction only */
             pump(c);
         if (n <= 0) {
-            int err = n < 0 ? errno : 0;
-            msrp_out_over(&c->out, err);
-            lost(c, err, err ? sock_why(&c->out.sock, err) : "closed by the peer");
+            broke(c, c->broken ? c->broken : n < 0 ? errno : 0);
             return;
         }
         trace_octets(c->out.flow, false, bytes, (size_t)n);
         take(c, (struct slice){bytes, (size_t)n});
         if (!c->gone && c->sender)
             msrp_out_acknowledge(&c->out);
-        if ((size_t)n < sizeof(bytes))
+        if (!read_on(c, (size_t)n))
             return;
     }
+}
+
+/* Nothing can be written any more. What the peer had said before counts: the last answer may be
+ * there, and it was our own answer that met a closed connection. */
+static void on_broken(void *arg)
+{
+    struct msrp_conn *c = arg;
+    enter(c);
+    if (may_read(c))
+        read_some(c);
+    if (!c->gone && !c->ended)
+        broke(c, c->broken);
+    leave(c);
 }
 
 /* --- Hands are shaken. */

@@ -442,6 +442,8 @@ static void on_lost(void *arg, struct msrp_conn *c, int error, const char *why)
         msrp_dial_failed(s, msrp_conn_peer(c), why);
     if (l->state != LINK_LEAVING)
         err_step("connection with %s: %s", peer, why);
+    if (was_bound)
+        msrp_sender_taken(s->sender, clock_ms(), msrp_conn_taken(c));
     if (was_bound && error == EPROTO)
         (void)snprintf(s->lost_why, sizeof(s->lost_why), "the recipient broke the protocol: %s",
                        why);

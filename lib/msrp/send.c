@@ -147,10 +147,9 @@ static bool all_sent(const struct msrp_sender *s)
     return s->sent == s->w.total && !s->open;
 }
 
-/* Everything is where the peer has to have it. */
 static bool all_there(const struct msrp_sender *s)
 {
-    return answers_due(s) ? s->confirmed == s->w.total : all_sent(s) && s->n == 0;
+    return s->confirmed == s->w.total;
 }
 
 static bool is_reported(const struct msrp_sender *s)
@@ -232,6 +231,13 @@ static void forget(struct msrp_sender *s, size_t i)
     s->n--;
 }
 
+/* Where nobody has to answer them, the two oldest chunks count as one. */
+static void join_oldest(struct msrp_sender *s)
+{
+    s->chunks[1].start = s->chunks[0].start;
+    forget(s, 0);
+}
+
 static uint64_t next_size(const struct msrp_sender *s)
 {
     return least(s->chunk_size, s->w.total - s->sent);
@@ -287,7 +293,7 @@ static void cannot_frame(struct msrp_sender *s)
 static void begin_chunk(struct msrp_sender *s, struct buf *text)
 {
     if (s->n == CHUNKS)
-        forget(s, 0); /* nobody has to answer it */
+        join_oldest(s);
     s->chunks[s->n++] = (struct chunk){.start = s->sent, .end = s->sent + next_size(s)};
     struct chunk *c = current(s);
     (void)snprintf(c->id, sizeof(c->id), "%s%08llx", s->prefix, (unsigned long long)++s->number);
@@ -433,8 +439,10 @@ void msrp_sender_taken(struct msrp_sender *s, int64_t now, uint64_t position)
     }
     if (answers_due(s))
         return;
-    while (s->n > 0 && s->chunks[0].taken_ms != 0)
+    while (s->n > 0 && s->chunks[0].taken_ms != 0) {
+        s->confirmed += s->chunks[0].end - s->chunks[0].start;
         forget(s, 0);
+    }
     settle(s, now);
 }
 
@@ -467,7 +475,7 @@ void msrp_sender_time(struct msrp_sender *s, int64_t now)
 
 void msrp_sender_hung_up(struct msrp_sender *s)
 {
-    s->overtaxed = true;
+    s->overtaxed = s->overtaxed || !s->over;
 }
 
 uint64_t msrp_sender_lesson(const struct msrp_sender *s)

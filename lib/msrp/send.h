@@ -104,13 +104,14 @@ const struct msrp_outcome *msrp_sender_outcome(const struct msrp_sender *s);
 
 struct msrp_progress {
     uint64_t gone;      /* octets of the message that the socket took */
-    uint64_t confirmed; /* and that were answered well */
+    uint64_t confirmed; /* and that were answered well; where answers are not asked for: whose
+                           chunks the peer's TCP took */
     uint64_t chunks;    /* begun */
     uint64_t window;    /* octets that may be unanswered */
 };
 struct msrp_progress msrp_sender_progress(const struct msrp_sender *s);
 
-/* The recipient hung up, or broke the connection. */
+/* The recipient hung up, or broke the connection. After the verdict that means nothing. */
 void msrp_sender_hung_up(struct msrp_sender *s);
 
 /* If it did so, or fell silent, with octets unanswered: the window that the next attempt should

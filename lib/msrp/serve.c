@@ -119,9 +119,7 @@ static void write_lesson(struct msrp_serve *s)
 
 static uint64_t octets_so_far(const struct msrp_serve *s)
 {
-    struct msrp_progress p = msrp_session_progress(s->session);
-    bool answered = s->plan.session.sending.failure_report == MSRP_FAILURE_YES;
-    return answered ? p.confirmed : p.gone;
+    return msrp_session_progress(s->session).confirmed;
 }
 
 static void meter(struct msrp_serve *s, bool last)

@@ -198,6 +198,26 @@ def breaks(octets):
     call.bye()
 
 
+def notifies():
+    """A notification comes in one piece with the last answer, though not in one record."""
+    call = Secure()
+    call.answer(THEM, print_=own("self"))
+    conn = connect(call, "self")
+    conn.to = THEM
+    check(conn.hello() == 200, "the first SEND is answered")
+    while not conn.done:
+        got = conn.next()
+        if conn.flag == "$":
+            conn.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        conn.take(got)
+    body = "<imdn><message-id>theirs</message-id><status><delivered/></status></imdn>"
+    name = conn.request(headers="Message-ID: n1234\r\nByte-Range: 1-%d/%d\r\n" % (len(body), len(body)),
+                        body=body, kind="message/imdn+xml")
+    conn.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+    check(conn.code(name) == 200, "the notification is answered")
+    call.bye()
+
+
 def plain():
     """Knows nothing of TLS, though the answer says so."""
     call = Secure()
@@ -232,8 +252,8 @@ def kernel():
     call.bye()
 
 
-SCENARIOS = {f.__name__: f for f in (active, early, other, passive, strangers, refuses, breaks, plain, no_tls,
-                                     kernel)}
+SCENARIOS = {f.__name__: f for f in (active, early, other, passive, strangers, refuses, breaks, notifies, plain,
+                                     no_tls, kernel)}
 
 if __name__ == "__main__":
     SCENARIOS[sys.argv[1]](*sys.argv[3:])

@@ -149,11 +149,11 @@ def reports(conn):
 
 
 def slow(conn, seconds):
-    """One octet a second, for some time."""
-    for _ in range(int(seconds)):
-        conn.read(1)
-        time.sleep(1)
+    """One octet a second for some time, then a whole chunk, and so on."""
     while not conn.done:
+        for _ in range(int(seconds)):
+            conn.read(1)
+            time.sleep(1)
         check(conn.more(), "the connection stays")
         conn.answer()
 
