@@ -1,8 +1,7 @@
-#include "msrp/conn.h"
+#include "msrp/conn_int.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "msrp/out.h"
 #include "msrp/shown.h"
 
 #include <errno.h>
@@ -12,42 +11,8 @@
 
 #define READ_SIZE   16384
 #define READS       16          /* at a time; others want to be served too */
-#define TEXT_MAX    (64 * 1024) /* heads and end-lines that wait */
 #define ANSWERS_MAX (64 * 1024) /* then we stop reading until the peer takes some */
-#define SEND_SIZE   ((uint64_t)1024 * 1024)
-#define SENDS       64 /* at a time, before answers are looked for */
 #define LEAVE_MS    2000
-
-enum phase { DIALLING, SHAKING, OPEN, LEAVING, SHUT };
-
-struct msrp_conn {
-    struct loop *loop;
-    const struct msrp_conn_ops *ops;
-    void *arg;
-    struct loop_fd io;
-    struct loop_timer timer;
-    struct net_addr peer;
-    enum phase phase;
-    bool dialled;
-    struct msrp_conn_security security; /* of one that we dial */
-    struct msrp_out out;
-    int busy;   /* inside handlers */
-    bool gone;  /* freed while busy */
-    bool ended; /* `lost` was called */
-    bool waits; /* for the socket, or for its next turn, to write */
-    bool hasty; /* leaves without waiting for the peer's end */
-    int broken; /* writing failed so: what came before is still to be read */
-    int error;
-    struct msrp_parser *parser;
-
-    struct buf text; /* goes out first */
-    size_t text_out; /* so much of it went out */
-    struct msrp_piece piece;
-    struct buf answers; /* wait for a place between chunks */
-    uint64_t written;
-    struct msrp_sender *sender;
-    int file;
-};
 
 static void on_io(void *arg, uint32_t events);
 static void on_broken(void *arg);
@@ -150,138 +115,18 @@ static void watch(struct msrp_conn *c)
         loop_at(c->loop, &c->timer, clock_ms(), on_unwatched, c);
 }
 
-/* --- Sending. */
-
-/* Where the text that waits will end in the stream. */
-static uint64_t text_end(const struct msrp_conn *c)
-{
-    return c->written + (c->text.n - c->text_out);
-}
-
-/* What a call that writes gave. True: go on. */
-static bool wrote(struct msrp_conn *c, ssize_t n)
-{
-    if (n >= 0) {
-        c->written += (uint64_t)n;
-        return true;
-    }
-    c->waits = errno == EAGAIN;
-    if (errno != EAGAIN && errno != EINTR)
-        c->broken = errno;
-    return errno == EINTR;
-}
-
-static bool write_text(struct msrp_conn *c)
-{
-    ssize_t n =
-        msrp_out_text(&c->out, c->text.p + c->text_out, c->text.n - c->text_out, c->piece.n > 0);
-    if (!wrote(c, n))
-        return false;
-    c->text_out += n > 0 ? (size_t)n : 0;
-    if (c->text_out == c->text.n) {
-        buf_clear(&c->text);
-        c->text_out = 0;
-    }
-    return true;
-}
-
-static bool write_piece(struct msrp_conn *c)
-{
-    size_t most = (size_t)(c->piece.n < SEND_SIZE ? c->piece.n : SEND_SIZE);
-    ssize_t n = msrp_out_file(&c->out, c->file, c->piece.offset, most);
-    if (n == 0 || (n < 0 && !msrp_out_is_sockets(errno))) {
-        msrp_sender_unreadable(c->sender, n == 0 ? ENODATA : errno);
-        c->piece.n = 0;
-        return true;
-    }
-    if (!wrote(c, n))
-        return false;
-    if (n > 0) {
-        c->piece.offset += (uint64_t)n;
-        c->piece.n -= (uint64_t)n;
-        msrp_sender_sent(c->sender, (size_t)n);
-    }
-    return true;
-}
-
-/* Answers go out where no chunk is open. */
-static void move_answers(struct msrp_conn *c)
-{
-    if (c->answers.n == 0 || c->text.n)
-        return;
-    if (c->sender && !msrp_sender_interrupt(c->sender, clock_ms(), text_end(c), &c->text))
-        return;
-    c->piece.n = 0;
-    if (buf_add(&c->text, c->answers.p, c->answers.n) == 0)
-        buf_clear(&c->answers);
-    msrp_show_sent(&c->peer, c->out.sock.tls, buf_slice(&c->text), c->piece.n);
-}
-
-static bool ask_sender(struct msrp_conn *c)
-{
-    if (!c->sender)
-        return false;
-    bool more = msrp_sender_next(c->sender, clock_ms(), text_end(c), c->answers.n == 0, &c->text,
-                                 &c->piece);
-    if (more)
-        msrp_show_sent(&c->peer, c->out.sock.tls, buf_slice(&c->text), c->piece.n);
-    return more;
-}
-
-/* The chunk under way is not to be finished: what is left of the piece stays here. */
-static bool is_cut(const struct msrp_conn *c)
-{
-    return c->sender && msrp_sender_cut(c->sender);
-}
-
-/* One step; false: nothing to do, or the socket is full. */
-static bool step(struct msrp_conn *c)
-{
-    if (c->text.n)
-        return write_text(c);
-    if (c->piece.n && is_cut(c))
-        c->piece.n = 0;
-    move_answers(c);
-    if (c->text.n)
-        return true;
-    if (c->piece.n)
-        return write_piece(c);
-    return ask_sender(c);
-}
-
-static bool idle(const struct msrp_conn *c)
-{
-    return c->text.n == 0 && c->answers.n == 0 && c->piece.n == 0 && msrp_out_is_empty(&c->out);
-}
-
-static void flush(struct msrp_conn *c)
-{
-    int err = msrp_out_flush(&c->out);
-    if (err == EAGAIN)
-        c->waits = true;
-    else if (err)
-        c->broken = err;
-}
-
 /* The caller has entered. A long transfer comes back here by EPOLLOUT, so that reading has its
  * turn. */
 static void pump(struct msrp_conn *c)
 {
     if (c->gone || c->ended || c->broken || c->phase == DIALLING || c->phase == SHAKING)
         return;
-    c->waits = false;
-    int n = 0;
-    while (n < SENDS && step(c))
-        n++;
-    if (!c->broken)
-        flush(c);
+    msrp_conn_write(c);
     if (c->broken) {
         loop_at(c->loop, &c->timer, clock_ms(), on_broken, c);
         return;
     }
-    if (n == SENDS)
-        c->waits = true;
-    if (c->phase == LEAVING && idle(c) && msrp_parser_idle(c->parser)) {
+    if (c->phase == LEAVING && msrp_conn_is_idle(c) && msrp_parser_idle(c->parser)) {
         c->phase = SHUT;
         msrp_out_end(&c->out);
     }

@@ -262,7 +262,7 @@ static void confirm(struct msrp_sender *s, size_t i, int64_t now)
     settle(s, now);
 }
 
-static void cannot_read(struct msrp_sender *s, int error)
+void msrp_sender_unreadable(struct msrp_sender *s, int error)
 {
     const char *why = error == ENODATA || error == ESTALE
                           ? "the message file changed while it was being sent"
@@ -327,7 +327,7 @@ static void end_chunk_in_order(struct msrp_sender *s, int64_t now, uint64_t at, 
     bool last = s->sent == s->w.total;
     int err = last ? s->w.octets.unchanged(s->w.octets.arg) : 0;
     if (err) {
-        cannot_read(s, err);
+        msrp_sender_unreadable(s, err);
         end_chunk(s, '#', now, at, text);
         return;
     }
@@ -365,11 +365,6 @@ bool msrp_sender_next(struct msrp_sender *s, int64_t now, uint64_t at, bool may_
 void msrp_sender_sent(struct msrp_sender *s, size_t n)
 {
     s->sent += n;
-}
-
-void msrp_sender_unreadable(struct msrp_sender *s, int error)
-{
-    cannot_read(s, error);
 }
 
 bool msrp_sender_cut(const struct msrp_sender *s)
