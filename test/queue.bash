@@ -42,6 +42,14 @@ got() { # CPIM-ID
   grep ' sink.stored ' sink.log | grep -c " complete=yes .*cpim-id=$1 " || true
 }
 
+# How many recipients have got it as a whole.
+reached() { # CPIM-ID
+  awk -v id=" cpim-id=$1 " '
+    / sink.invite / { uri[$4] = $5 }
+    / sink.stored / && / complete=yes / && index($0, id) && !seen[uri[$4]]++ { n++ }
+    END { print n + 0 }' sink.log
+}
+
 build_fault() {
   cc -shared -fPIC -D_GNU_SOURCE -O1 -o fault.so "$BATS_TEST_DIRNAME/preload/fault.c"
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env bats
-# SIGKILL after every call that changes a file, and every such call failing, in cpm-queue; with
-# CPM_LONG in cpm-deliver and the stages too. Afterwards a check and a run bring the queue to the
-# right state: nothing that was accepted is lost, nothing that was confirmed is repeated.
+# SIGKILL after every call that changes a file, and every such call failing, in cpm-queue and in the
+# stages. Afterwards a check and a run bring the queue to the right state: nothing that was accepted
+# is lost, nothing that was confirmed is repeated. long_queue_crash.bats has more of it.
 bats_require_minimum_version 1.5.0
 load helper
 load queue
+load queue_crash
 
 CAROL=sip:carol@example.net
 
@@ -80,119 +81,21 @@ CAROL=sip:carol@example.net
   echo "# add: $points failures" >&3
 }
 
-# Brings all to its end: a pass and another, as long as stages that were left alive are at work.
-run_to_end() {
-  local i
-  for i in $(seq 300); do
-    cpm-queue -q -Q q run --retry-first 0 --to "$BOB" --to "$CAROL_THERE" >out 2>>runs.err
-    [ -n "$(ls q/wait)" ] || return 0
-  done
-  cpm-queue -Q q list
-  return 1
-}
+@test "run: SIGKILL of cpm-queue after every call" { crash_run cpm-queue 0; }
+@test "run: SIGKILL of cpm-invite after every call" { crash_run cpm-invite 0; }
+@test "run: SIGKILL of cpm-msrp-serve after every call" { crash_run cpm-msrp-serve 0; }
+@test "run: SIGKILL of cpm-bye after every call" { crash_run cpm-bye 0; }
 
-# Others at work meanwhile: a second runner, and a repair, again and again until `beside` goes. They
-# begin when the first one has claimed something, or it would find nothing to do.
-others_begin() {
-  local first
-  first=$(echo q/wait/*)
-  touch beside
-  {
-    cpm-session wait "${first%% *}" attempt.start --timeout 1
-    while [ -e beside ]; do
-      cpm-queue -q -Q q run --retry-first 0
-      cpm-queue -q -Q q check --repair
-    done
-  } >/dev/null 2>&1 3>&- &
-  OTHERS_PID=$!
-}
+@test "run: every call of cpm-queue failing in turn" { crash_run cpm-queue 28; } # ENOSPC
+@test "run: every call of cpm-invite failing in turn" { crash_run cpm-invite 28; } # ENOSPC
+@test "run: every call of cpm-msrp-serve failing in turn" { crash_run cpm-msrp-serve 28; } # ENOSPC
+@test "run: every call of cpm-bye failing in turn" { crash_run cpm-bye 28; } # ENOSPC
 
-others_end() {
-  rm beside
-  wait "$OTHERS_PID" || true
-}
-
-# ERRNO 0: SIGKILL. With CPM_LONG others are at work beside, and the first repair is killed too.
-crash_run() { # PROGRAM [ERRNO]
-  local n=0 id points=0 window=0 confirmed=0 file transferred missed=0
+@test "run: cpm-deliver changes no file" {
   build_fault
   start_sink
-  CAROL_THERE=sip:carol@$SINK_HOST
-  while :; do
-    n=$((n + 1))
-    id=crash-$1-${2:-0}-$n
-    rm -rf q
-    add_message "$id" "$BOB" "$CAROL_THERE" >out
-    [ -z "${CPM_LONG:-}" ] || others_begin
-    faulty "$1" $n "${2:-0}" cpm-queue -q -Q q run --jobs 2 2>err >out
-    [ -z "${CPM_LONG:-}" ] || others_end
-    # Beside others a call may not come because they were faster.
-    if [ -z "$CALL" ]; then
-      missed=$((missed + 1))
-      [ -n "${CPM_LONG:-}" ] && [ "$missed" -le 5 ] && continue
-      break
-    fi
-    missed=0
-    points=$((points + 1))
-    [ -z "${CPM_LONG:-}" ] || {
-      faulty cpm-queue $((n % 5 + 1)) 0 cpm-queue -Q q check --repair >out 2>err
-    }
-    cpm-queue -Q q check --repair >out
-    run_to_end
-    [ -z "$(ls q/held)" ] || {
-      # What could not be written after the INVITE left is for a person; here he lets it go on.
-      [ "${2:-0}" -ne 0 ]
-      cpm-queue -q -Q q release $(ls q/held)
-      run_to_end
-    }
-    assert_sound
-    assert_count done 2
-    [ -z "$(ls q/msg)" ]
-    for file in q/done/*/*; do
-      transferred=$(grep -c ' msrp.transferred ' "$file")
-      [ "$transferred" -le 1 ] || confirmed=$((confirmed + 1))
-    done
-    # The recipient may get it again only where its confirmation never became durable.
-    [ "$(got "$id")" -ge 2 ]
-    [ "$(got "$id")" -le 2 ] || window=$((window + 1))
-  done
-  stop_sink
-  local how=killed
-  [ -z "${2:-}" ] || how="failing with $2"
-  echo "# run, $1 $how: $points points, lost 0, repeated though confirmed $confirmed, repeated in the window $window" >&3
-  [ "$points" -gt 0 ]
-  [ "$confirmed" -eq 0 ]
-}
-
-@test "run: SIGKILL of cpm-queue after every call" { crash_run cpm-queue; }
-
-@test "run: every call of cpm-queue failing in turn" {
-  crash_run cpm-queue 28 # ENOSPC
-  [ -n "${CPM_LONG:-}" ] || return 0
-  crash_run cpm-queue 5 # EIO
-  crash_run cpm-queue 24 # EMFILE
-}
-
-@test "run: every call of the stages failing in turn" {
-  [ -n "${CPM_LONG:-}" ] || skip "CPM_LONG is not set"
-  local program
-  for program in cpm-invite cpm-msrp-serve cpm-bye; do
-    crash_run $program 28
-    crash_run $program 5
-  done
-}
-
-@test "run: SIGKILL of cpm-invite after every call" {
-  [ -n "${CPM_LONG:-}" ] || skip "CPM_LONG is not set"
-  crash_run cpm-invite
-}
-
-@test "run: SIGKILL of cpm-msrp-serve after every call" {
-  [ -n "${CPM_LONG:-}" ] || skip "CPM_LONG is not set"
-  crash_run cpm-msrp-serve
-}
-
-@test "run: SIGKILL of cpm-bye after every call" {
-  [ -n "${CPM_LONG:-}" ] || skip "CPM_LONG is not set"
-  crash_run cpm-bye
+  add_message quiet "$BOB"
+  faulty cpm-deliver 1 0 cpm-queue -q -Q q run
+  [ -z "$CALL" ]
+  assert_count done 1
 }

@@ -1,0 +1,91 @@
+# Crashes and failures of a run, point by point.
+
+# Brings all to its end: a pass and another, as long as stages that were left alive are at work.
+run_to_end() {
+  local i
+  for i in $(seq 300); do
+    cpm-queue -q -Q q run --retry-first 0 --to "$BOB" --to "$CAROL_THERE" >out 2>>runs.err
+    [ -n "$(ls q/wait)" ] || return 0
+  done
+  cpm-queue -Q q list
+  return 1
+}
+
+# Others at work meanwhile: a second runner, and a repair, again and again until `beside` goes. They
+# begin when the first one has claimed something, or it would find nothing to do.
+others_begin() {
+  local first
+  first=$(echo q/wait/*)
+  touch beside
+  {
+    cpm-session wait "${first%% *}" attempt.start --timeout 1
+    while [ -e beside ]; do
+      cpm-queue -q -Q q run --retry-first 0
+      cpm-queue -q -Q q check --repair
+    done
+  } >/dev/null 2>&1 3>&- &
+  OTHERS_PID=$!
+}
+
+others_end() {
+  rm beside
+  wait "$OTHERS_PID" || true
+}
+
+# After the crash: the right state, with nothing lost. CONFIRMED and WINDOW count what was repeated.
+assert_recovered() { # CPIM-ID ERRNO
+  local file n
+  cpm-queue -Q q check --repair >out
+  run_to_end
+  [ -z "$(ls q/held)" ] || {
+    # What could not be written after the INVITE left is for a person; here he lets it go on.
+    [ "$2" -ne 0 ]
+    find q/held -type f -printf '%f\0' | xargs -0 cpm-queue -q -Q q release
+    run_to_end
+  }
+  assert_sound
+  assert_count 'done' 2
+  [ -z "$(ls q/msg)" ]
+  for file in q/done/*/*; do
+    n=$(grep -c ' msrp.transferred ' "$file")
+    [ "$n" -le 1 ] || CONFIRMED=$((CONFIRMED + 1))
+  done
+  [ "$(reached "$1")" -eq 2 ]
+  # A recipient may get it again only where its confirmation never became durable.
+  [ "$(got "$1")" -le 2 ] || WINDOW=$((WINDOW + 1))
+}
+
+# Each call of the program that changes a file, in a run for two recipients, fails in turn, or (ERRNO
+# 0) is followed by SIGKILL. `beside`: others are at work, and the first repair is killed too.
+crash_run() { # PROGRAM ERRNO [beside]
+  local n=0 id points=0 missed=0 allowed=0 how=killed
+  [ "$2" -eq 0 ] || how="failing with $2"
+  [ -z "${3:-}" ] || allowed=5 how+=", others beside"
+  CONFIRMED=0 WINDOW=0
+  build_fault
+  start_sink
+  CAROL_THERE=sip:carol@$SINK_HOST
+  # Beside others a call may not come because they were faster.
+  while [ "$missed" -le "$allowed" ]; do
+    n=$((n + 1))
+    id=crash-$1-$2-$n
+    rm -rf q
+    add_message "$id" "$BOB" "$CAROL_THERE" >out
+    [ -z "${3:-}" ] || others_begin
+    faulty "$1" $n "$2" cpm-queue -q -Q q run --jobs 2 2>err >out
+    [ -z "${3:-}" ] || others_end
+    [ "$STATUS" -ne 124 ] # it came to an end
+    if [ -z "$CALL" ]; then
+      missed=$((missed + 1))
+      continue
+    fi
+    missed=0
+    points=$((points + 1))
+    [ -z "${3:-}" ] || faulty cpm-queue $((n % 5 + 1)) 0 cpm-queue -Q q check --repair >out 2>err
+    assert_recovered "$id" "$2"
+  done
+  stop_sink
+  echo "# run, $1 $how: $points points, lost 0, repeated though confirmed $CONFIRMED, repeated in the window $WINDOW" >&3
+  [ "$points" -gt 0 ]
+  [ "$CONFIRMED" -eq 0 ]
+}
