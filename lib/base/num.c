@@ -106,3 +106,27 @@ void num_size_text(char text[16], uint64_t octets)
         v /= 1024;
     (void)snprintf(text, 16, "%.1f %s", v, names[i]);
 }
+
+static void two_units(char text[24], int64_t large, const char *name, int64_t small,
+                      const char *small_name)
+{
+    if (small > 0)
+        (void)snprintf(text, 24, "%" PRId64 " %s %" PRId64 " %s", large, name, small, small_name);
+    else
+        (void)snprintf(text, 24, "%" PRId64 " %s", large, name);
+}
+
+void num_duration_text(char text[24], int64_t ms)
+{
+    int64_t s = ms > 0 ? ms / 1000 : 0;
+    if (s < 10)
+        (void)snprintf(text, 24, "%" PRId64 ".%d s", s, ms > 0 ? (int)(ms % 1000 / 100) : 0);
+    else if (s < 60)
+        (void)snprintf(text, 24, "%" PRId64 " s", s);
+    else if (s < 3600)
+        (void)snprintf(text, 24, "%" PRId64 " min", s / 60);
+    else if (s < 86400)
+        two_units(text, s / 3600, "h", s / 60 % 60, "min");
+    else
+        two_units(text, s / 86400, "d", s / 3600 % 24, "h");
+}

@@ -12,4 +12,7 @@ int num_size(const char *text, int64_t *octets); /* "65536", "64k", "1M", "2G" (
 /* "1.2 MiB", "17 B": for people. `text` has room for 16 bytes. */
 void num_size_text(char text[16], uint64_t octets);
 
+/* "0.4 s", "42 s", "12 min", "3 h 12 min", "5 d 3 h": for people. Below 0 is 0. */
+void num_duration_text(char text[24], int64_t ms);
+
 #endif

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "status/answer_int.h"
+#include "status/past.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -37,9 +38,10 @@ static void moment(FILE *f, const char *key, int64_t ms)
         (void)fprintf(f, ",\"%s\":null", key);
 }
 
-static void put_entry(FILE *f, const struct status_entry *e)
+/* The members of an entry. */
+static void put_members(FILE *f, const struct status_entry *e)
 {
-    (void)fputs("{\"id\":", f);
+    (void)fputs("\"id\":", f);
     json_string(f, e->id);
     text(f, "state", status_state_names[e->state]);
     text(f, "recipient", e->recipient);
@@ -61,8 +63,18 @@ static void put_entry(FILE *f, const struct status_entry *e)
     number(f, "octets", (int64_t)e->octets);
     number(f, "total", (int64_t)e->total);
     number(f, "rate", (int64_t)e->rate);
-    (void)fprintf(f, ",\"abandoned\":%s,\"readable\":%s}", e->abandoned ? "true" : "false",
+    if (*e->sid)
+        text(f, "sid", e->sid);
+    (void)fprintf(f, ",\"abandoned\":%s,\"readable\":%s", e->abandoned ? "true" : "false",
                   e->error ? "false" : "true");
+}
+
+static void put_states(FILE *f, const uint64_t entries[STATUS_STATES])
+{
+    (void)fputs("\"entries\":{", f);
+    for (int i = 0; i < STATUS_STATES; i++)
+        (void)fprintf(f, "%s\"%s\":%" PRIu64, i ? "," : "", status_state_names[i], entries[i]);
+    (void)fputc('}', f);
 }
 
 unsigned json_queue(const struct status_request *r, FILE *f)
@@ -71,10 +83,8 @@ unsigned json_queue(const struct status_request *r, FILE *f)
     (void)fputs("{\"queue\":", f);
     json_string(f, sum->queue);
     moment(f, "now", sum->now_ms);
-    (void)fputs(",\"entries\":{", f);
-    for (int i = 0; i < STATUS_STATES; i++)
-        (void)fprintf(f, "%s\"%s\":%" PRIu64, i ? "," : "", status_state_names[i], sum->entries[i]);
-    (void)fputc('}', f);
+    (void)fputc(',', f);
+    put_states(f, sum->entries);
     number(f, "error", sum->error);
     number(f, "unreadable", (int64_t)sum->unreadable);
     number(f, "abandoned", (int64_t)sum->abandoned);
@@ -88,64 +98,112 @@ unsigned json_queue(const struct status_request *r, FILE *f)
     return 200;
 }
 
-static void on_entry(void *arg, const struct status_entry *e)
+/* The next member of a list begins. */
+static FILE *next(struct list *l)
 {
-    struct list *l = arg;
-    (void)fputs(l->any ? ",\n" : "\n", l->f);
+    (void)fputs(l->any ? ",\n{" : "\n{", l->f);
     l->any = true;
-    put_entry(l->f, e);
+    return l->f;
 }
 
-static bool state_of(const char *word, unsigned *states)
+static void end_list(FILE *f, bool more)
 {
-    for (unsigned i = 0; word && i < STATUS_STATES; i++) {
-        if (strcmp(word, status_state_names[i]) == 0)
-            *states = 1U << i;
-    }
-    return !word || *states != 0;
+    (void)fprintf(f, "],\"more\":%s}\n", more ? "true" : "false");
+}
+
+static void on_entry(void *arg, const struct status_entry *e)
+{
+    FILE *f = next(arg);
+    put_members(f, e);
+    (void)fputc('}', f);
+}
+
+static unsigned fail(FILE *f, unsigned status, const char *what)
+{
+    (void)fputs("{\"error\":", f);
+    json_string(f, what);
+    (void)fputs("}\n", f);
+    return status;
+}
+
+unsigned json_not_found(const struct status_request *r, FILE *f)
+{
+    (void)r;
+    return fail(f, 404, "there is no such page");
 }
 
 unsigned json_entries(const struct status_request *r, FILE *f)
 {
-    char *state = status_parameter(r->query, "state");
-    char *recipient = status_parameter(r->query, "recipient");
-    char *reason = status_parameter(r->query, "reason");
-    char *after = status_parameter(r->query, "after");
-    struct status_filter filter = {0, recipient, reason, PAGE_LIMIT, after};
+    struct status_wanted w;
     struct list l = {f, false};
-    bool more, good = state_of(state, &filter.states);
+    bool more, good = status_wanted_read(&w, r->query, PAGE_LIMIT);
     if (good) {
         (void)fputs("{\"entries\":[", f);
-        snapshot_entries(r->s, &filter, on_entry, &l, &more);
-        (void)fprintf(f, "],\"more\":%s}\n", more ? "true" : "false");
-    } else {
-        (void)fputs("{\"error\":\"no such state\"}\n", f);
+        snapshot_entries(r->s, &w.filter, on_entry, &l, &more);
+        end_list(f, more);
     }
-    free(state);
-    free(recipient);
-    free(reason);
-    free(after);
-    return good ? 200 : 400;
+    status_wanted_free(&w);
+    return good ? 200 : fail(f, 400, "no such state");
 }
 
-unsigned json_entry(const struct status_request *r, FILE *f)
+unsigned json_sessions(const struct status_request *r, FILE *f)
 {
-    const struct status_entry *e = snapshot_entry(r->s, r->id);
-    if (e)
-        put_entry(f, e);
-    else
-        (void)fputs("{\"error\":\"no such entry\"}", f);
-    (void)fputc('\n', f);
-    return e ? 200 : 404;
+    struct status_filter now = {.states = 1U << STATUS_DELIVERING, .limit = PAGE_LIMIT};
+    struct list l = {f, false};
+    bool more;
+    (void)fputs("{\"sessions\":[", f);
+    snapshot_entries(r->s, &now, on_entry, &l, &more);
+    end_list(f, more);
+    return 200;
+}
+
+/* --- Sums. */
+
+static void on_recipient(void *arg, const struct status_group *g)
+{
+    FILE *f = next(arg);
+    (void)fputs("\"recipient\":", f);
+    json_string(f, g->recipient);
+    text(f, "to", g->text);
+    (void)fputc(',', f);
+    put_states(f, g->entries);
+    (void)fputc('}', f);
+}
+
+unsigned json_recipients(const struct status_request *r, FILE *f)
+{
+    struct list l = {f, false};
+    (void)fputs("{\"recipients\":[", f);
+    end_list(f, snapshot_recipients(r->s, PAGE_LIMIT, on_recipient, &l));
+    return 200;
+}
+
+static void on_reason(void *arg, const struct status_group *g)
+{
+    FILE *f = next(arg);
+    (void)fprintf(f, "\"status\":%d,\"code\":%d", g->status, g->code);
+    text(f, "why", g->text);
+    (void)fputc(',', f);
+    put_states(f, g->entries);
+    (void)fputc('}', f);
+}
+
+unsigned json_reasons(const struct status_request *r, FILE *f)
+{
+    struct list l = {f, false};
+    (void)fputs("{\"reasons\":[", f);
+    end_list(f, snapshot_reasons(r->s, PAGE_LIMIT, on_reason, &l));
+    return 200;
 }
 
 unsigned json_attempts(const struct status_request *r, FILE *f)
 {
     const struct status_attempt *a;
     size_t n = snapshot_attempts(r->s, &a);
+    struct list l = {f, false};
     (void)fputs("{\"attempts\":[", f);
     for (size_t i = 0; i < n; i++) {
-        (void)fprintf(f, "%s\n{\"id\":", i ? "," : "");
+        (void)fputs("\"id\":", next(&l));
         json_string(f, a[i].id);
         text(f, "to", a[i].to);
         moment(f, "started", a[i].started_ms);
@@ -158,4 +216,104 @@ unsigned json_attempts(const struct status_request *r, FILE *f)
     }
     (void)fputs("]}\n", f);
     return 200;
+}
+
+/* --- One entry, one session. */
+
+static void put_past(FILE *f, const struct status_past *p)
+{
+    (void)fprintf(f, "\"n\":%" PRId64, p->n);
+    text(f, "sid", p->sid);
+    moment(f, "started", p->started_ms);
+    moment(f, "ended", p->ended_ms);
+    if (p->status >= 0)
+        number(f, "status", p->status);
+    number(f, "code", p->code);
+    text(f, "why", p->why);
+    number(f, "octets", (int64_t)p->octets);
+}
+
+static void put_slice(FILE *f, struct slice value)
+{
+    char *copy = slice_dup(value);
+    json_string(f, copy);
+    free(copy);
+}
+
+static void on_line(void *arg, const struct line *line, struct slice none)
+{
+    FILE *f = next(arg);
+    char when[CLOCK_TEXT_SIZE];
+    (void)none;
+    clock_text(when, line->wall_ms);
+    (void)fprintf(f, "\"time\":\"%s\",\"program\":", when);
+    put_slice(f, line->program);
+    number(f, "pid", line->pid);
+    (void)fputs(",\"event\":", f);
+    put_slice(f, line->event);
+    (void)fputs(",\"values\":{", f);
+    for (size_t i = 0; i < line->count; i++) {
+        (void)fputs(i ? "," : "", f);
+        put_slice(f, line->pairs[i].key);
+        (void)fputc(':', f);
+        put_slice(f, line->pairs[i].value);
+    }
+    (void)fputs("}}", f);
+}
+
+/* The newest lines of the journal; of one attempt, or with sid NULL of all. */
+static void put_journal(const struct status_request *r, const char *sid, FILE *f)
+{
+    struct list l = {f, false};
+    struct status_lines wanted = {sid, STATUS_LINES, on_line, &l};
+    size_t left_out;
+    (void)fputs(",\"journal\":[", f);
+    int err = status_lines(r->s, r->id, &wanted, &left_out);
+    (void)fprintf(f, "],\"left_out\":%zu,\"error\":%d", left_out, err);
+}
+
+unsigned json_entry(const struct status_request *r, FILE *f)
+{
+    const struct status_entry *e = snapshot_entry(r->s, r->id);
+    struct status_history *past;
+    struct list l = {f, false};
+    if (!e)
+        return fail(f, 404, "no such entry");
+    (void)fputc('{', f);
+    put_members(f, e);
+    (void)status_history_new(r->s, r->id, &past); /* the journal below says what is wrong */
+    (void)fputs(",\"history\":[", f);
+    for (size_t i = 0; i < past->count; i++) {
+        put_past(next(&l), &past->list[i]);
+        (void)fputc('}', f);
+    }
+    (void)fputc(']', f);
+    status_history_free(past);
+    put_journal(r, NULL, f);
+    (void)fputs("}\n", f);
+    return 200;
+}
+
+unsigned json_session(const struct status_request *r, FILE *f)
+{
+    const struct status_entry *e = snapshot_entry(r->s, r->id);
+    struct status_history *past;
+    const struct status_past *p = NULL;
+    if (!e)
+        return fail(f, 404, "no such entry");
+    (void)status_history_new(r->s, r->id, &past);
+    bool good = status_attempt_wanted(r->query, past, &p);
+    if (good) {
+        (void)fputs("{\"id\":", f);
+        json_string(f, e->id);
+        text(f, "to", e->to);
+        (void)fputs(",\"attempt\":{", f);
+        if (p)
+            put_past(f, p);
+        (void)fputc('}', f);
+        put_journal(r, p ? p->sid : "", f);
+        (void)fputs("}\n", f);
+    }
+    status_history_free(past);
+    return good ? 200 : fail(f, 404, "no such attempt");
 }

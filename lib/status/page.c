@@ -1,115 +1,424 @@
-/* The page for people. */
-#include "base/clock.h"
+/* The overview: is something stuck, what, and why? */
+#include "status/page.h"
+
 #include "base/num.h"
-#include "status/answer_int.h"
-#include "status/html.h"
 
-#define SHOWN 50
+#include <stdlib.h>
+#include <string.h>
 
-const char page_style[] =
-    ":root{color-scheme:light dark}"
-    "body{font:1rem/1.5 system-ui,sans-serif;max-width:72rem;margin:0 auto;padding:1rem}"
-    "table{border-collapse:collapse;width:100%;margin:1rem 0}"
-    "caption{text-align:left;font-weight:bold}"
-    "th,td{text-align:left;padding:.25rem .75rem .25rem 0;border-bottom:1px solid;"
-    "overflow-wrap:anywhere;vertical-align:top}"
-    ".bad{border-left:.4rem solid #c22;padding-left:.6rem}"
-    ".good{border-left:.4rem solid #283;padding-left:.6rem}\n";
+#define OLDEST   8
+#define SESSIONS 8
+#define ROWS     12
+#define ATTEMPTS 20
 
-static void moment(struct html *h, int64_t ms)
+/* Of the entries that wait, the oldest. */
+struct oldest {
+    struct status_entry list[OLDEST]; /* by birth */
+    size_t count;
+};
+
+static int64_t birth_of(const struct status_entry *e)
 {
-    char when[CLOCK_TEXT_SIZE];
-    clock_text(when, ms);
-    if (ms > 0)
-        html_add(h, "<td><time>%s</time></td>", when);
-    else
-        html_add(h, "<td>\xe2\x80\x93</td>");
+    return e->birth_ms > 0 ? e->birth_ms : INT64_MAX;
 }
 
-static void open_table(struct html *h, const char *caption)
+static void on_waiting(void *arg, const struct status_entry *e)
 {
-    html_add(h, "<table><caption>%s</caption>\n", caption);
+    struct oldest *o = arg;
+    size_t at = o->count;
+    while (at > 0 && birth_of(&o->list[at - 1]) > birth_of(e))
+        at--;
+    if (at == OLDEST)
+        return;
+    size_t last = o->count < OLDEST ? o->count++ : OLDEST - 1;
+    memmove(o->list + at + 1, o->list + at, (last - at) * sizeof *e);
+    o->list[at] = *e;
 }
 
-static void health(struct html *h, const struct status_request *r)
+static void find_oldest(struct oldest *o, const struct snapshot *s)
 {
-    const struct status_summary *sum = snapshot_summary(r->s);
+    struct status_filter waiting = {.states = 1U << STATUS_WAITING, .limit = SIZE_MAX};
+    bool more;
+    o->count = 0;
+    snapshot_entries(s, &waiting, on_waiting, o, &more);
+}
+
+/* --- Health. */
+
+/* Deliveries that fail are the trade of a queue; that none succeeds is not. */
+static enum page_mood mood_of(const struct snapshot *s)
+{
+    const struct status_summary *sum = snapshot_summary(s);
     char why[256];
-    bool good = snapshot_health(r->s, why);
-    html_add(h, "<p class=\"%s\">Health: %s</p>\n", good ? "good" : "bad", why);
-    open_table(h, "Now");
-    for (int i = 0; i < STATUS_STATES; i++)
-        html_add(h, "<tr><th scope=\"row\">%s</th><td>%llu</td></tr>\n", status_state_names[i],
-                 (unsigned long long)sum->entries[i]);
-    html_add(h, "<tr><th scope=\"row\">oldest undelivered</th>");
-    moment(h, sum->oldest_birth_ms);
-    html_add(h,
-             "</tr>\n<tr><th scope=\"row\">failures in the last hour</th><td>%llu</td></tr>\n"
-             "<tr><th scope=\"row\">deliveries in the last hour</th><td>%llu</td></tr>\n"
-             "</table>\n",
-             (unsigned long long)sum->failures_hour, (unsigned long long)sum->deliveries_hour);
+    if (!snapshot_health(s, why))
+        return MOOD_BAD;
+    bool fails = sum->failures_hour > 0 && sum->deliveries_hour == 0;
+    return fails || sum->abandoned || sum->unreadable ? MOOD_WARN : MOOD_GOOD;
 }
+
+static void say_stuck(struct page *p, const struct status_summary *sum)
+{
+    char why[256];
+    (void)snapshot_health(p->r->s, why);
+    if (sum->error) {
+        html_add(&p->h, "%s.", why);
+        return;
+    }
+    html_add(&p->h, "An entry is overdue for ");
+    page_duration(p, p->now_ms - sum->oldest_due_ms);
+    html_add(&p->h, ", and nobody takes it: is <code>cpm-queue run</code> at work?");
+}
+
+static void verdict(struct page *p, enum page_mood mood)
+{
+    static const char *const words[] = {"Healthy", "Look here", "Stuck"};
+    const struct status_summary *sum = snapshot_summary(p->r->s);
+    html_add(&p->h, "<p class=\"verdict\"><strong class=\"badge %s\">%s</strong> ",
+             page_moods[mood], words[mood]);
+    if (mood == MOOD_BAD)
+        say_stuck(p, sum);
+    else if (sum->unreadable > 0)
+        html_add(&p->h, "There are entries that cannot be read: see <code>cpm-queue check</code>.");
+    else if (sum->abandoned > 0)
+        html_add(&p->h, "Attempts died before their end; the next run takes those entries again.");
+    else if (mood == MOOD_WARN)
+        html_add(&p->h, "Attempts fail, and nothing was delivered in the last hour.");
+    else
+        html_add(&p->h, "No entry is overdue.");
+    html_add(&p->h, "</p>\n");
+}
+
+static void open_fact(struct page *p, const char *name)
+{
+    html_add(&p->h, "<div><dt>%s</dt><dd>", name);
+}
+
+static void close_fact(struct page *p)
+{
+    html_add(&p->h, "</dd></div>\n");
+}
+
+static void count_fact(struct page *p, const char *name, uint64_t n, const char *class)
+{
+    if (n > 0)
+        html_add(&p->h, "<div><dt>%s</dt><dd class=\"%s\">%llu</dd></div>\n", name, class,
+                 (unsigned long long)n);
+}
+
+static void oldest_fact(struct page *p, const struct oldest *o)
+{
+    open_fact(p, "Oldest waiting message");
+    if (o->count == 0) {
+        html_add(&p->h, "none");
+    } else {
+        page_age(p, o->list[0].birth_ms);
+        html_add(&p->h, " <span class=\"note\">");
+        page_why(p, &o->list[0]);
+        html_add(&p->h, "</span>");
+    }
+    close_fact(p);
+}
+
+/* The most frequent one. */
+static void on_mostly(void *arg, const struct status_group *g)
+{
+    struct page *p = arg;
+    uint64_t n = g->entries[STATUS_WAITING] + g->entries[STATUS_HELD] + g->entries[STATUS_FAILED];
+    if (n == 0)
+        return;
+    open_fact(p, "Most frequent reason");
+    html_add(&p->h, "<span class=\"words\">");
+    page_result(p, g->status, g->code, g->text);
+    html_add(&p->h, "</span> <span class=\"note\">%llu %s</span>", (unsigned long long)n,
+             n == 1 ? "entry" : "entries");
+    close_fact(p);
+}
+
+static void health(struct page *p, const struct oldest *o, enum page_mood mood)
+{
+    const struct status_summary *sum = snapshot_summary(p->r->s);
+    char rate[16];
+    num_size_text(rate, sum->rate);
+    html_add(&p->h,
+             "<section class=\"health %s\" aria-labelledby=\"health\">\n"
+             "<h2 id=\"health\">Health</h2>\n",
+             page_moods[mood]);
+    verdict(p, mood);
+    html_add(&p->h, "<dl class=\"facts\">\n");
+    oldest_fact(p, o);
+    (void)snapshot_reasons(p->r->s, 1, on_mostly, p);
+    open_fact(p, "Failures in the last hour");
+    html_add(&p->h, "%llu <span class=\"note\">and %llu delivered</span>",
+             (unsigned long long)sum->failures_hour, (unsigned long long)sum->deliveries_hour);
+    close_fact(p);
+    open_fact(p, "In transfer");
+    html_add(&p->h, "%llu <span class=\"note\">%s/s</span>",
+             (unsigned long long)sum->sessions[STATUS_TRANSFERRING], rate);
+    close_fact(p);
+    count_fact(p, "Died before their end", sum->abandoned, "warn");
+    count_fact(p, "Cannot be read", sum->unreadable, "bad");
+    html_add(&p->h, "</dl>\n");
+    page_section_end(p);
+}
+
+/* --- By state. */
+
+static void states(struct page *p)
+{
+    const struct status_summary *sum = snapshot_summary(p->r->s);
+    page_section(p, "states", "By state");
+    html_add(&p->h, "<ul class=\"tiles\">\n");
+    for (int i = 0; i < STATUS_STATES; i++) {
+        html_add(&p->h, "<li class=\"%s\"><a href=\"", status_state_names[i]);
+        page_filter(p, status_state_names[i], NULL, NULL);
+        html_add(&p->h, "\"><strong>%llu</strong> %s</a></li>\n",
+                 (unsigned long long)sum->entries[i], status_state_names[i]);
+    }
+    html_add(&p->h, "</ul>\n");
+    page_section_end(p);
+}
+
+/* --- What waits. */
+
+static void oldest_row(struct page *p, const struct status_entry *e)
+{
+    html_add(&p->h, "<tr><th scope=\"row\">");
+    page_entry_link(p, "/entry/", e->id, e->to);
+    html_add(&p->h, "</th><td>");
+    page_age(p, e->birth_ms);
+    html_add(&p->h, "</td><td>");
+    page_why(p, e);
+    html_add(&p->h, "</td><td class=\"number minor\">%lld</td><td>", (long long)e->attempts);
+    page_due(p, e->due_ms);
+    html_add(&p->h, "</td></tr>\n");
+}
+
+static void waiting(struct page *p, const struct oldest *o)
+{
+    static const struct page_column columns[] = {{"", "Entry"},        {"", "Waits for"},
+                                                 {"", "Why"},          {"number minor", "Attempts"},
+                                                 {"", "Next attempt"}, {0}};
+    page_section(p, "waiting", "Waiting the longest");
+    if (o->count == 0) {
+        html_add(&p->h, "<p class=\"none\">No message waits.</p>\n");
+    } else {
+        page_table(p, "Waiting messages, the oldest first", columns);
+        for (size_t i = 0; i < o->count; i++)
+            oldest_row(p, &o->list[i]);
+        page_table_end(p);
+    }
+    page_section_end(p);
+}
+
+/* --- Sessions. */
 
 static void on_session(void *arg, const struct status_entry *e)
 {
-    char sent[16], rate[16];
-    num_size_text(sent, e->octets);
+    struct page *p = arg;
+    char rate[16];
     num_size_text(rate, e->rate);
-    html_add(arg,
-             "<tr><td>%s</td><td><bdi>%.120s</bdi></td><td>%s</td><td><progress value=\"%llu\" "
-             "max=\"%llu\" aria-label=\"sent\"></progress> %s</td><td>%s/s</td></tr>\n",
-             e->id, e->to, status_phase_names[e->phase], (unsigned long long)e->octets,
-             (unsigned long long)(e->total ? e->total : 1), sent, rate);
+    html_add(&p->h, "<tr><th scope=\"row\">");
+    page_entry_link(p, "/session/", e->id, e->to);
+    html_add(&p->h, "</th><td>%s</td><td class=\"transfer\">", status_phase_names[e->phase]);
+    page_progress(p, e);
+    html_add(&p->h, "</td><td class=\"number\">");
+    if (e->phase == STATUS_TRANSFERRING)
+        html_add(&p->h, "<span class=\"nowrap\">%s/s</span>", rate);
+    html_add(&p->h, "</td><td class=\"number minor\">");
+    if (e->rate > 0 && e->total > e->octets)
+        page_duration(p, (int64_t)((double)(e->total - e->octets) / (double)e->rate * 1000));
+    html_add(&p->h, "</td><td class=\"number minor\">");
+    page_age(p, e->started_ms);
+    html_add(&p->h, "</td></tr>\n");
 }
 
-static void sessions(struct html *h, const struct status_request *r)
+static void sessions(struct page *p)
 {
-    struct status_filter f = {.states = 1U << STATUS_DELIVERING, .limit = SHOWN};
+    uint64_t n = snapshot_summary(p->r->s)->entries[STATUS_DELIVERING];
+    static const struct page_column columns[] = {{"", "Session"},
+                                                 {"", "Phase"},
+                                                 {"transfer", "Confirmed"},
+                                                 {"number", "Rate"},
+                                                 {"number minor", "Left"},
+                                                 {"number minor", "Since"},
+                                                 {0}};
+    struct status_filter f = {.states = 1U << STATUS_DELIVERING, .limit = SESSIONS};
     bool more;
-    open_table(h, "Sessions under way");
-    html_add(h, "<tr><th scope=\"col\">entry</th><th scope=\"col\">to</th><th "
-                "scope=\"col\">phase</th><th scope=\"col\">sent</th><th "
-                "scope=\"col\">rate</th></tr>\n");
-    snapshot_entries(r->s, &f, on_session, h, &more);
-    html_add(h, "</table>\n%s", more ? "<p>There are more.</p>\n" : "");
+    page_section(p, "sessions", "Sessions under way");
+    if (n == 0) {
+        html_add(&p->h, "<p class=\"none\">No delivery is under way.</p>\n");
+    } else {
+        page_table(p, "Deliveries that are under way now", columns);
+        snapshot_entries(p->r->s, &f, on_session, p, &more);
+        page_table_end(p);
+        if (more) {
+            html_add(&p->h, "<p><a href=\"");
+            page_filter(p, status_state_names[STATUS_DELIVERING], NULL, NULL);
+            html_add(&p->h, "\">All %llu of them</a></p>\n", (unsigned long long)n);
+        }
+    }
+    page_section_end(p);
 }
 
-static void attempts(struct html *h, const struct status_request *r)
+/* --- By reason, by recipient. */
+
+static void count_cell(struct page *p, uint64_t n, const char *class)
 {
+    if (n > 0)
+        html_add(&p->h, "<td class=\"number %s\">%llu</td>", class, (unsigned long long)n);
+    else
+        html_add(&p->h, "<td class=\"number %s soft\">0</td>", class);
+}
+
+struct rows { /* a table that begins with its first row */
+    struct page *p;
+    const char *caption;
+    const struct page_column *columns;
+    size_t count;
+};
+
+static struct page *next_row(struct rows *r)
+{
+    if (r->count++ == 0)
+        page_table(r->p, r->caption, r->columns);
+    return r->p;
+}
+
+static void end_rows(const struct rows *r, bool more, const char *path)
+{
+    if (r->count > 0)
+        page_table_end(r->p);
+    else
+        html_add(&r->p->h, "<p class=\"none\">There is nothing.</p>\n");
+    if (more)
+        html_add(&r->p->h, "<p>There are more: <a href=\"%s\">JSON</a></p>\n", path);
+    page_section_end(r->p);
+}
+
+/* What is done with is of no interest, unless something else is there too. */
+static bool is_open(const struct status_group *g)
+{
+    return g->entries[STATUS_WAITING] + g->entries[STATUS_DELIVERING] + g->entries[STATUS_HELD] +
+               g->entries[STATUS_FAILED] >
+           0;
+}
+
+static void on_reason(void *arg, const struct status_group *g)
+{
+    char status[16];
+    if (!is_open(g))
+        return;
+    struct page *p = next_row(arg);
+    (void)snprintf(status, sizeof status, "%d", g->status);
+    html_add(&p->h, "<tr><th scope=\"row\"><a href=\"");
+    page_filter(p, NULL, NULL, *g->text ? g->text : status);
+    html_add(&p->h, "\">");
+    page_result(p, g->status, g->code, g->text);
+    html_add(&p->h, "</a></th>");
+    count_cell(p, g->entries[STATUS_WAITING], "");
+    count_cell(p, g->entries[STATUS_HELD], "");
+    count_cell(p, g->entries[STATUS_FAILED], "");
+    html_add(&p->h, "</tr>\n");
+}
+
+static void reasons(struct page *p)
+{
+    static const struct page_column columns[] = {
+        {"", "Reason"}, {"number", "Waiting"}, {"number", "Held"}, {"number", "Failed"}, {0}};
+    page_section(p, "reasons", "By reason");
+    struct rows rows = {p, "Why attempts failed, the most frequent first", columns, 0};
+    bool more = snapshot_reasons(p->r->s, ROWS, on_reason, &rows);
+    end_rows(&rows, more, "/api/reasons");
+}
+
+static void on_recipient(void *arg, const struct status_group *g)
+{
+    if (!is_open(g))
+        return;
+    struct page *p = next_row(arg);
+    html_add(&p->h, "<tr><th scope=\"row\"><a href=\"");
+    page_filter(p, NULL, g->recipient, NULL);
+    html_add(&p->h, "\"><bdi>%.120s</bdi></a></th>", *g->text ? g->text : g->recipient);
+    count_cell(p, g->entries[STATUS_WAITING], "");
+    count_cell(p, g->entries[STATUS_DELIVERING], "minor");
+    count_cell(p, g->entries[STATUS_HELD], "");
+    count_cell(p, g->entries[STATUS_FAILED], "");
+    count_cell(p, g->entries[STATUS_DONE], "minor");
+    html_add(&p->h, "</tr>\n");
+}
+
+static void recipients(struct page *p)
+{
+    static const struct page_column columns[] = {{"", "Recipient"},
+                                                 {"number", "Waiting"},
+                                                 {"number minor", "Delivering"},
+                                                 {"number", "Held"},
+                                                 {"number", "Failed"},
+                                                 {"number minor", "Done"},
+                                                 {0}};
+    page_section(p, "recipients", "By recipient");
+    struct rows rows = {p, "Recipients, those with the most undelivered entries first", columns, 0};
+    bool more = snapshot_recipients(p->r->s, ROWS, on_recipient, &rows);
+    end_rows(&rows, more, "/api/recipients");
+}
+
+/* --- Recent attempts. */
+
+static void attempt_row(struct page *p, const struct status_attempt *a)
+{
+    html_add(&p->h, "<tr><th scope=\"row\">");
+    page_entry_link(p, "/entry/", a->id, a->to);
+    html_add(&p->h, "</th><td>");
+    page_age(p, a->ended_ms);
+    html_add(&p->h, " ago</td><td>");
+    page_result(p, a->status, a->code, a->why);
+    html_add(&p->h, "</td><td class=\"number minor\">");
+    page_duration(p, a->ended_ms - a->started_ms);
+    html_add(&p->h, "</td><td class=\"number minor\">");
+    page_size(p, a->octets);
+    html_add(&p->h, "</td></tr>\n");
+}
+
+static void attempts(struct page *p)
+{
+    static const struct page_column columns[] = {{"", "Entry"},
+                                                 {"", "Ended"},
+                                                 {"", "Result"},
+                                                 {"number minor", "Took"},
+                                                 {"number minor", "Confirmed"},
+                                                 {0}};
     const struct status_attempt *a;
-    size_t n = snapshot_attempts(r->s, &a);
-    open_table(h, "Recent attempts");
-    html_add(h, "<tr><th scope=\"col\">ended</th><th scope=\"col\">entry</th><th "
-                "scope=\"col\">to</th><th scope=\"col\">status</th><th "
-                "scope=\"col\">why</th></tr>\n");
-    for (size_t i = 0; i < n && i < SHOWN; i++) {
-        html_add(h, "<tr>");
-        moment(h, a[i].ended_ms);
-        html_add(h, "<td>%s</td><td><bdi>%.120s</bdi></td><td>%d</td><td>", a[i].id, a[i].to,
-                 a[i].status);
-        if (a[i].code > 0)
-            html_add(h, "%d ", a[i].code);
-        html_add(h, "<bdi>%.160s</bdi></td></tr>\n", a[i].why);
+    size_t n = snapshot_attempts(p->r->s, &a);
+    page_section(p, "attempts", "Recent attempts");
+    if (n == 0) {
+        html_add(&p->h, "<p class=\"none\">No attempt has ended yet.</p>\n");
+    } else {
+        page_table(p, "Attempts that have ended, the newest first", columns);
+        for (size_t i = 0; i < n && i < ATTEMPTS; i++)
+            attempt_row(p, &a[i]);
+        page_table_end(p);
     }
-    html_add(h, "</table>\n");
+    page_section_end(p);
 }
 
 unsigned page_overview(const struct status_request *r, FILE *f)
 {
-    struct buf out = BUF_UP_TO(1 << 20);
-    struct html h = {&out, 0};
-    html_add(&h, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                 "<title>CPM deliveries</title>\n<link rel=\"stylesheet\" href=\"/style.css\">\n"
-                 "</head><body><main>\n<h1>CPM deliveries</h1>\n");
-    html_add(&h, "<p><bdi>%.200s</bdi></p>\n", snapshot_summary(r->s)->queue);
-    health(&h, r);
-    sessions(&h, r);
-    attempts(&h, r);
-    html_add(&h, "<p><a href=\"/api/queue\">JSON</a>, <a href=\"/metrics\">metrics</a></p>\n"
-                 "</main></body></html>\n");
-    if (!h.error && out.p)
-        (void)fwrite(out.p, 1, out.n, f);
-    buf_free(&out);
-    return h.error ? 503 : 200;
+    struct page p;
+    struct oldest oldest;
+    const struct status_summary *sum = snapshot_summary(r->s);
+    char *name = snapshot_clean(r->s, slice_of(sum->queue));
+    enum page_mood mood = mood_of(r->s);
+    find_oldest(&oldest, r->s);
+    page_begin(&p, r, sum->is_session ? "Session" : "Queue", name, mood, true);
+    health(&p, &oldest, mood);
+    states(&p);
+    sessions(&p);
+    waiting(&p, &oldest);
+    html_add(&p.h, "<div class=\"beside\">\n");
+    reasons(&p);
+    recipients(&p);
+    html_add(&p.h, "</div>\n");
+    attempts(&p);
+    free(name);
+    return page_end(&p, 200, f);
 }

@@ -72,6 +72,34 @@ static void size_reads(uint64_t octets, const char *want)
     tap_is_str(text, want, want);
 }
 
+static void test_durations(void)
+{
+    static const struct {
+        int64_t ms;
+        const char *want;
+    } cases[] = {
+        {-5, "0.0 s"},
+        {0, "0.0 s"},
+        {499, "0.4 s"},
+        {9999, "9.9 s"},
+        {10000, "10 s"},
+        {59999, "59 s"},
+        {60000, "1 min"},
+        {3599999, "59 min"},
+        {3600000, "1 h"},
+        {11520000, "3 h 12 min"},
+        {86399999, "23 h 59 min"},
+        {86400000, "1 d"},
+        {442800000, "5 d 3 h"},
+        {INT64_MAX, "106751991167 d 7 h"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[24];
+        num_duration_text(text, cases[i].ms);
+        tap_is_str(text, cases[i].want, cases[i].want);
+    }
+}
+
 static void test_slices(void)
 {
     struct slice rest = SLICE("a,,b");
@@ -173,6 +201,7 @@ int main(void)
     size_reads(1258291, "1.2 MiB");
     size_reads(1ULL << 30, "1.0 GiB");
     size_reads(UINT64_MAX, "16.0 EiB");
+    test_durations();
     test_slices();
     test_buffers();
     test_clock();

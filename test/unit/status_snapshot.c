@@ -62,6 +62,32 @@ static void shown(struct snapshot *s)
     tap_ok(says(s, "/api/entry/journal", NULL, 200, "\"attempts\":1"), "an entry");
     tap_ok(says(s, "/api/entry/none", NULL, 404, "no such entry"), "no such entry");
     tap_ok(says(s, "/none", NULL, 404, "no such page"), "no such page");
+    tap_ok(says(s, "/api/none", NULL, 404, "{\"error\":"), "... in JSON");
+}
+
+static void pages(struct snapshot *s)
+{
+    tap_ok(says(s, "/", NULL, 200, "<a href=\"/entries?reason="), "the overview links a reason");
+    tap_ok(says(s, "/entries", "reason=%3Cb%3E", 200, "reason <bdi class=\"name\">&lt;b&gt;<"),
+           "a list by reason says so");
+    tap_ok(says(s, "/entries", "state=odd", 400, "waiting, delivering, held"), "no such state");
+    tap_ok(says(s, "/entry/journal", NULL, 200, "/session/journal?attempt=1"), "an entry's page");
+    tap_ok(says(s, "/entry/%6aournal", NULL, 200, "msrp://h:1/***;tcp"), "its journal, cleaned");
+    tap_ok(says(s, "/entry/none", NULL, 404, "purged"), "no such entry");
+    tap_ok(says(s, "/session/journal", NULL, 200, "+2.000"), "a session's times from its start");
+    tap_ok(says(s, "/session/journal", "attempt=1", 200, "Attempt"), "by number");
+    tap_ok(says(s, "/session/journal", "attempt=2", 404, "no such attempt"), "none of that number");
+    tap_ok(says(s, "/session/journal", "attempt=x", 404, "no such attempt"), "no number");
+    tap_ok(says(s, "/", "refresh=5", 200, "http-equiv=\"refresh\" content=\"5\""), "it refreshes");
+    tap_ok(says(s, "/", "refresh=0", 200, "?refresh=10"), "... not without end");
+    tap_ok(says(s, "/api/session/journal", NULL, 200, "\"values\":{\"sid\":\"a\",\"n\":\"1\"}"),
+           "a session in JSON");
+    tap_ok(says(s, "/api/session/journal", "attempt=7", 404, "no such attempt"), "... or not");
+    tap_ok(says(s, "/api/entry/journal", NULL, 200, "\"history\":[\n{\"n\":1,\"sid\":\"a\""),
+           "attempts in JSON");
+    tap_ok(says(s, "/api/reasons", NULL, 200, "\"code\":480,\"why\":\"<b>"), "reasons");
+    tap_ok(says(s, "/api/recipients", NULL, 200, "\"failed\":1"), "recipients");
+    tap_ok(says(s, "/api/sessions", NULL, 200, "{\"sessions\":[],"), "no session now");
 }
 
 int main(void)
@@ -73,9 +99,11 @@ int main(void)
         return 1;
     snapshot_open_session(&s, path, &o);
     tap_ok(says(s, "/api/queue", NULL, 200, "\"failed\":0"), "no file yet");
+    tap_ok(says(s, "/session/journal", NULL, 200, "No attempt yet"), "... a page all the same");
     tap_ok(access(path, F_OK) != 0, "... and none was made");
     append(path, journal);
     shown(s);
+    pages(s);
     append(path, T "6.000Z cpm-queue[1] attempt.start sid=b n=2\n" T
                    "6.500Z cpm-msrp-serve[1] msrp.progress sid=b octets=60 total=100\n" T
                    "7.000Z cpm-msr");
@@ -94,6 +122,8 @@ int main(void)
     snapshot_open_session(&s, path, &o);
     tap_ok(says(s, "/api/entries", NULL, 200, "\"to\":\"sip:***@example.com\""), "masked");
     tap_ok(says(s, "/api/attempts", NULL, 200, "sip:***@h"), "... in the peer's words too");
+    tap_ok(says(s, "/entry/journal", NULL, 200, "<b>to</b> <bdi>sip:***@example.com<"),
+           "... and in the journal");
     char *text = snapshot_clean(s, SLICE("msrps://h:1/geheim;tcp tel:+15550100 sip:+1;x=y@h"));
     tap_is_str(text, "msrps://h:1/***;tcp tel:*** sip:***@h", "paths, numbers and parameters");
     free(text);

@@ -1,0 +1,300 @@
+/* One entry, and one session of it: its facts, its attempts, its journal. */
+#include "status/page.h"
+
+#include "base/clock.h"
+#include "base/num.h"
+#include "status/past.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned no_entry(const struct status_request *r, FILE *f)
+{
+    return page_fail(r, f, 404, "There is no such entry",
+                     "It was removed or purged, or its ID is not complete. Entries that were "
+                     "delivered stay until cpm-queue purges them.");
+}
+
+/* --- Facts. */
+
+static void open_row(struct page *p, const char *name)
+{
+    html_add(&p->h, "<div><dt>%s</dt><dd>", name);
+}
+
+static void close_row(struct page *p)
+{
+    html_add(&p->h, "</dd></div>\n");
+}
+
+static void time_row(struct page *p, const char *name, int64_t ms)
+{
+    if (ms <= 0)
+        return;
+    open_row(p, name);
+    page_when(p, ms);
+    html_add(&p->h, " <span class=\"note\">");
+    if (ms <= p->now_ms) {
+        page_age(p, ms);
+        html_add(&p->h, " ago");
+    } else {
+        html_add(&p->h, "in ");
+        page_duration(p, ms - p->now_ms);
+    }
+    html_add(&p->h, "</span>");
+    close_row(p);
+}
+
+static void state_rows(struct page *p, const struct status_entry *e)
+{
+    open_row(p, "State");
+    page_state(p, e);
+    if (e->wish != WISH_NONE)
+        html_add(&p->h, " <span class=\"note\">wished: %s</span>", queue_wish_names[e->wish]);
+    if (e->fate != WHY_NONE)
+        html_add(&p->h, " <span class=\"note\">given up: %s</span>", queue_why_names[e->fate]);
+    close_row(p);
+    open_row(p, e->state == STATUS_DELIVERING ? "Confirmed" : "Last result");
+    if (e->state == STATUS_DELIVERING)
+        page_progress(p, e);
+    else
+        page_why(p, e);
+    close_row(p);
+}
+
+static void facts(struct page *p, const struct status_entry *e)
+{
+    html_add(&p->h, "<dl class=\"rows\">\n");
+    state_rows(p, e);
+    open_row(p, "To");
+    if (*e->to && *e->recipient) {
+        html_add(&p->h, "<a href=\"");
+        page_filter(p, NULL, e->recipient, NULL);
+        html_add(&p->h, "\"><bdi>%s</bdi></a>", e->to);
+    } else {
+        html_add(&p->h, "<bdi>%s</bdi>", *e->to ? e->to : "not known yet");
+    }
+    close_row(p);
+    time_row(p, "Came", e->birth_ms);
+    if (e->state == STATUS_WAITING)
+        time_row(p, "Next attempt", e->due_ms);
+    time_row(p, "Expires", e->expires_ms);
+    open_row(p, "Attempts");
+    html_add(&p->h, "%lld", (long long)e->attempts);
+    close_row(p);
+    if (e->total > 0) {
+        open_row(p, "Size");
+        page_size(p, e->total);
+        close_row(p);
+    }
+    html_add(&p->h, "</dl>\n");
+}
+
+/* --- Attempts. */
+
+static void attempt_link(struct page *p, const struct status_past *a)
+{
+    html_add(&p->h, "<a href=\"/session/");
+    html_query(&p->h, p->r->id);
+    html_add(&p->h, "?attempt=%lld\">%lld</a>", (long long)a->n, (long long)a->n);
+}
+
+static void attempt_row(struct page *p, const struct status_past *a)
+{
+    html_add(&p->h, "<tr><th scope=\"row\">");
+    attempt_link(p, a);
+    html_add(&p->h, "</th><td>");
+    page_when(p, a->started_ms);
+    html_add(&p->h, "</td><td>");
+    page_result(p, a->status, a->code, a->why);
+    html_add(&p->h, "</td><td class=\"number minor\">");
+    if (a->ended_ms > 0)
+        page_duration(p, a->ended_ms - a->started_ms);
+    html_add(&p->h, "</td><td class=\"number\">");
+    page_size(p, a->octets);
+    html_add(&p->h, "</td></tr>\n");
+}
+
+static void attempts(struct page *p, const struct status_history *past)
+{
+    static const struct page_column columns[] = {{"", "Attempt"},         {"", "Started (UTC)"},
+                                                 {"", "Result"},          {"number minor", "Took"},
+                                                 {"number", "Confirmed"}, {0}};
+    page_section(p, "attempts", "Attempts");
+    if (past->count == 0) {
+        html_add(&p->h, "<p class=\"none\">No attempt was made yet.</p>\n");
+    } else {
+        page_table(p, "Attempts to deliver it, the newest first", columns);
+        for (size_t i = past->count; i > 0; i--)
+            attempt_row(p, &past->list[i - 1]);
+        page_table_end(p);
+    }
+    if (past->left_out > 0)
+        html_add(&p->h, "<p>%lld older ones are not shown.</p>\n", (long long)past->left_out);
+    page_section_end(p);
+}
+
+/* --- The journal. */
+
+struct journal_table {
+    struct page *p;
+    int64_t from_ms; /* times count from here; 0: they are shown as they are */
+};
+
+static void line_time(struct journal_table *t, int64_t ms)
+{
+    char when[CLOCK_TEXT_SIZE], text[32];
+    if (t->from_ms == 0) {
+        page_when(t->p, ms);
+        return;
+    }
+    int64_t after = ms > t->from_ms ? ms - t->from_ms : 0;
+    clock_text(when, ms);
+    (void)snprintf(text, sizeof text, "+%lld.%03d", (long long)after / 1000, (int)(after % 1000));
+    html_add(&t->p->h, "<time datetime=\"%s\" title=\"%s\">%s</time>", when, when, text);
+}
+
+static void slice_text(struct page *p, struct slice s)
+{
+    char *text = slice_dup(s);
+    html_add(&p->h, "%s", text);
+    free(text);
+}
+
+static void on_line(void *arg, const struct line *l, struct slice none)
+{
+    struct journal_table *t = arg;
+    struct html *h = &t->p->h;
+    (void)none;
+    html_add(h, "<tr><td class=\"number\">");
+    line_time(t, l->wall_ms);
+    html_add(h, "</td><th scope=\"row\">");
+    slice_text(t->p, l->event);
+    html_add(h, "</th><td>");
+    for (size_t i = 0; i < l->count; i++) {
+        if (slice_is(l->pairs[i].key, "sid"))
+            continue;
+        html_add(h, "<span class=\"pair\"><b>");
+        slice_text(t->p, l->pairs[i].key);
+        html_add(h, "</b> <bdi>");
+        slice_text(t->p, l->pairs[i].value);
+        html_add(h, "</bdi></span> ");
+    }
+    html_add(h, "</td><td class=\"minor\">");
+    slice_text(t->p, l->program);
+    html_add(h, "</td></tr>\n");
+}
+
+/* Of one attempt, or of all: `past` NULL. */
+static void journal(struct page *p, const struct status_past *past)
+{
+    static const struct page_column columns[] = {
+        {"number", "Time"}, {"", "Event"}, {"", "Values"}, {"minor", "By"}, {0}};
+    struct journal_table t = {p, past ? past->started_ms : 0};
+    struct status_lines wanted = {past ? past->sid : NULL, STATUS_LINES, on_line, &t};
+    size_t left_out;
+    page_section(p, "journal", "Journal");
+    page_table(p,
+               past ? "Lines of this attempt; times in seconds from its start"
+                    : "Lines of all attempts; times are UTC",
+               columns);
+    int err = status_lines(p->r->s, p->r->id, &wanted, &left_out);
+    page_table_end(p);
+    const char *hint;
+    int status;
+    if (err)
+        html_add(&p->h, "<p>It cannot be read: %s.</p>\n", journal_open_error(err, &hint, &status));
+    if (left_out > 0)
+        html_add(&p->h, "<p>%zu older lines are not shown.</p>\n", left_out);
+    page_section_end(p);
+}
+
+/* --- The pages. */
+
+static enum page_mood mood_of(const struct status_entry *e)
+{
+    if (e->state == STATUS_DONE)
+        return MOOD_GOOD;
+    return e->state == STATUS_FAILED || e->error ? MOOD_BAD : e->abandoned ? MOOD_WARN : MOOD_NONE;
+}
+
+static void json_link(struct page *p, const char *route)
+{
+    html_add(&p->h, "<p><a href=\"%s", route);
+    html_query(&p->h, p->r->id);
+    html_add(&p->h, "\">This page as JSON</a></p>\n");
+}
+
+unsigned page_entry(const struct status_request *r, FILE *f)
+{
+    const struct status_entry *e = snapshot_entry(r->s, r->id);
+    struct status_history *past;
+    struct page p;
+    if (!e)
+        return no_entry(r, f);
+    (void)status_history_new(r->s, r->id, &past); /* the journal below says what is wrong */
+    page_begin(&p, r, "Entry", e->id, mood_of(e), true);
+    facts(&p, e);
+    attempts(&p, past);
+    journal(&p, NULL);
+    json_link(&p, "/api/entry/");
+    status_history_free(past);
+    return page_end(&p, 200, f);
+}
+
+static void session_facts(struct page *p, const struct status_entry *e, const struct status_past *a)
+{
+    bool is_now = e->state == STATUS_DELIVERING && strcmp(e->sid, a->sid) == 0;
+    char rate[16];
+    num_size_text(rate, e->rate);
+    html_add(&p->h, "<dl class=\"rows\">\n");
+    open_row(p, "Entry");
+    page_entry_link(p, "/entry/", e->id, e->to);
+    close_row(p);
+    time_row(p, "Started", a->started_ms);
+    if (is_now) {
+        open_row(p, "Phase");
+        html_add(&p->h, "%s", status_phase_names[e->phase]);
+        close_row(p);
+        open_row(p, "Confirmed");
+        page_progress(p, e);
+        html_add(&p->h, " <span class=\"note\">%s/s</span>", rate);
+    } else {
+        time_row(p, "Ended", a->ended_ms);
+        open_row(p, "Result");
+        page_result(p, a->status, a->code, a->why);
+        close_row(p);
+        open_row(p, "Confirmed");
+        page_size(p, a->octets);
+    }
+    close_row(p);
+    html_add(&p->h, "</dl>\n");
+}
+
+unsigned page_session(const struct status_request *r, FILE *f)
+{
+    const struct status_entry *e = snapshot_entry(r->s, r->id);
+    const struct status_past *a;
+    struct status_history *past;
+    struct page p;
+    char name[32];
+    if (!e)
+        return no_entry(r, f);
+    (void)status_history_new(r->s, r->id, &past);
+    if (!status_attempt_wanted(r->query, past, &a)) {
+        status_history_free(past);
+        return page_fail(r, f, 404, "There is no such attempt",
+                         "Look at the entry's own page for its attempts.");
+    }
+    (void)snprintf(name, sizeof name, "%lld", (long long)(a ? a->n : 0));
+    page_begin(&p, r, a ? "Attempt" : "No attempt yet", a ? name : "", MOOD_NONE, true);
+    if (a) {
+        session_facts(&p, e, a);
+        journal(&p, a);
+    } else {
+        facts(&p, e);
+    }
+    json_link(&p, "/api/session/");
+    status_history_free(past);
+    return page_end(&p, 200, f);
+}

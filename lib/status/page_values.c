@@ -1,0 +1,186 @@
+/* How values look on a page. */
+#include "status/page.h"
+
+#include "base/clock.h"
+#include "base/num.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define VALUE_MAX 400 /* octets */
+
+static void dash(struct page *p)
+{
+    html_add(&p->h, "<span class=\"soft\">\xe2\x80\x93</span>");
+}
+
+/* --- Times. */
+
+static void open_time(struct page *p, int64_t ms)
+{
+    char when[CLOCK_TEXT_SIZE];
+    clock_text(when, ms);
+    html_add(&p->h, "<time datetime=\"%s\" title=\"%s\">", when, when);
+}
+
+void page_duration(struct page *p, int64_t ms)
+{
+    char text[24];
+    num_duration_text(text, ms);
+    html_add(&p->h, "<span class=\"nowrap\">%s</span>", text);
+}
+
+void page_when(struct page *p, int64_t ms)
+{
+    char when[CLOCK_TEXT_SIZE];
+    if (ms <= 0) {
+        dash(p);
+        return;
+    }
+    open_time(p, ms);
+    clock_text(when, ms);
+    when[10] = when[19] = '\0'; /* the T, and the milliseconds */
+    html_add(&p->h, "<span class=\"nowrap\">%s</span> %s</time>", when, when + 11);
+}
+
+void page_age(struct page *p, int64_t ms)
+{
+    if (ms <= 0) {
+        dash(p);
+        return;
+    }
+    open_time(p, ms);
+    page_duration(p, p->now_ms - ms);
+    html_add(&p->h, "</time>");
+}
+
+void page_due(struct page *p, int64_t ms)
+{
+    if (ms <= 0) {
+        dash(p);
+        return;
+    }
+    open_time(p, ms);
+    if (ms > p->now_ms) {
+        html_add(&p->h, "in ");
+        page_duration(p, ms - p->now_ms);
+    } else {
+        page_duration(p, p->now_ms - ms);
+        html_add(&p->h, " overdue");
+    }
+    html_add(&p->h, "</time>");
+}
+
+/* --- Sizes. */
+
+void page_size(struct page *p, uint64_t octets)
+{
+    char text[16];
+    num_size_text(text, octets);
+    html_add(&p->h, "<span class=\"nowrap\">%s</span>", text);
+}
+
+void page_progress(struct page *p, const struct status_entry *e)
+{
+    uint64_t done = e->octets < e->total ? e->octets : e->total;
+    if (e->total == 0) {
+        dash(p);
+        return;
+    }
+    html_add(&p->h, "<progress value=\"%llu\" max=\"%llu\" aria-label=\"confirmed\"></progress> ",
+             (unsigned long long)done, (unsigned long long)e->total);
+    html_add(&p->h, "<span class=\"nowrap\">%d%% of ",
+             (int)((double)done / (double)e->total * 100));
+    page_size(p, e->total);
+    html_add(&p->h, "</span>");
+}
+
+/* --- States and results. */
+
+void page_state(struct page *p, const struct status_entry *e)
+{
+    const char *class = status_state_names[e->state];
+    const char *name = class;
+    if (e->error) {
+        class = "failed";
+        name = "unreadable";
+    } else if (e->abandoned) {
+        class = "failed";
+        name = "abandoned";
+    }
+    html_add(&p->h, "<span class=\"badge %s\">%s</span>", class, name);
+}
+
+/* "480 Temporarily Unavailable" and where there are no words the exit status. */
+static void words(struct page *p, int status, int code, const char *why)
+{
+    if (code > 0)
+        html_add(&p->h, "%d ", code);
+    if (*why)
+        html_add(&p->h, "<bdi>%.160s</bdi>", why);
+    else if (code == 0)
+        html_add(&p->h, "exit status %d", status);
+}
+
+void page_result(struct page *p, int status, int code, const char *why)
+{
+    if (status < 0) {
+        html_add(&p->h, "<span class=\"soft\">no end yet</span>");
+    } else if (status == 0) {
+        html_add(&p->h, "<span class=\"badge done\">delivered</span>");
+        if (*why)
+            html_add(&p->h, " <bdi>%.160s</bdi>", why);
+    } else {
+        words(p, status, code, why);
+    }
+}
+
+void page_why(struct page *p, const struct status_entry *e)
+{
+    const char *hint;
+    int status;
+    if (e->error)
+        html_add(&p->h, "cannot be read: %s", journal_open_error(e->error, &hint, &status));
+    else if (e->abandoned)
+        html_add(&p->h, "the processes of its last attempt died");
+    else if (e->attempts == 0)
+        html_add(&p->h, "<span class=\"soft\">no attempt yet</span>");
+    else
+        page_result(p, e->status, e->code, e->why);
+}
+
+/* --- Links. */
+
+void page_entry_link(struct page *p, const char *route, const char *id, const char *to)
+{
+    char first[QUEUE_RECIPIENT_SIZE] = "";
+    html_add(&p->h, "<a class=\"entry\" href=\"%s", route);
+    html_query(&p->h, id);
+    html_add(&p->h, "\">");
+    if (*to)
+        html_add(&p->h, "<bdi>%.120s</bdi> ", to);
+    if (queue_is_id(id))
+        memcpy(first, id, sizeof first - 1);
+    html_add(&p->h, "<span class=\"id\">%s<wbr>%s</span></a>", first, id + strlen(first));
+}
+
+/* A long value is cut: a link has to stay one, and what is looked for is a part of it. */
+static void parameter(struct page *p, const char **before, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    char *part = slice_dup((struct slice){value, strnlen(value, VALUE_MAX)});
+    html_add(&p->h, "%s%s=", *before, name);
+    html_query(&p->h, part);
+    *before = "&";
+    free(part);
+}
+
+void page_filter(struct page *p, const char *state, const char *recipient, const char *reason)
+{
+    const char *before = "?";
+    html_add(&p->h, "/entries");
+    parameter(p, &before, "state", state);
+    parameter(p, &before, "recipient", recipient);
+    parameter(p, &before, "reason", reason);
+}
