@@ -386,6 +386,53 @@ print(s.recv(100).decode(), flush=True)
   ! grep -q '^http' out
 }
 
+# children PID: those it has, by name: sets PID_OF.
+children() {
+  local pid
+  declare -gA PID_OF=()
+  for pid in $(cat "/proc/$1/task/$1/children"); do
+    PID_OF[$(cat "/proc/$pid/comm")]=$pid
+  done
+}
+
+# gone PID: waits until it has ended; nobody may be there to reap it.
+gone() {
+  for _ in $(seq $((GUARD * 20))); do
+    grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null || [ ! -e "/proc/$1" ] && return
+    read -r -t 0.05 <> <(:) || true
+  done
+  return 1
+}
+
+@test "when cpm-deliver is killed, the status server stays until the stages are through" {
+  start_sink --behave msrp-delay-ms=100
+  make_message 1000000
+  cpm-deliver -s s --http-listen 127.0.0.1:0 --from "$ALICE" --to "$BOB" m.cpim >out 2>err 3>&- &
+  deliver=$!
+  saw err '^http://'
+  saw s msrp.connected
+  children "$deliver"
+  kill -KILL "$deliver"
+  wait "$deliver" || true
+  saw sink.log sink.stored
+  gone "${PID_OF[cpm-status]}"
+  run ! get --max-time 5 "$(grep '^http://' err)"
+  assert_stored 1
+}
+
+@test "when all of a delivery is killed, the status server ends too" {
+  start_sink --behave ring-ms=60000
+  make_message 1000
+  cpm-deliver -s s --http-listen 127.0.0.1:0 --from "$ALICE" --to "$BOB" m.cpim >out 2>err 3>&- &
+  deliver=$!
+  saw err '^http://'
+  saw s invite.progress
+  children "$deliver"
+  kill -KILL "$deliver" "${PID_OF[cpm-invite]}" "${PID_OF[cpm-msrp-serve]}" "${PID_OF[cpm-bye]}"
+  wait "$deliver" || true
+  gone "${PID_OF[cpm-status]}"
+}
+
 @test "a delivery does not mind a status server that cannot be started" {
   start_sink
   make_message 1000
@@ -401,27 +448,4 @@ print(s.recv(100).decode(), flush=True)
   CPM_HTTP_LISTEN=127.0.0.1:$PORT run -0 --separate-stderr cpm-deliver --from "$ALICE" --to "$BOB" m.cpim
   [ -z "$stderr" ]
   assert_stored 3
-}
-
-# Clients in a hurry, slow ones and broken ones at once, while a queue is delivered.
-@test "under load from all kinds of clients, every delivery arrives" {
-  start_sink
-  make_message 200000
-  for i in 1 2 3 4 5 6 7 8; do
-    cpm-queue -Q q add --from "$ALICE" --to "$BOB" --message-id "m$i" --type text/plain content >>ids
-  done
-  start_status --http-per-address 64
-  start_idle 40
-  wrk -t 1 -c 16 -d "${CPM_LONG:+1}2s" "${URL}metrics" >wrk.out 2>&1 3>&- 7>&- 8<&- &
-  busy=$!
-  for _ in 1 2 3; do head -c 5000 /dev/urandom | raw >/dev/null 2>&1 || true; done
-  run -0 cpm-queue -Q q run --jobs 4 --timeout "$GUARD"
-  run -0 cpm-queue -Q q list --state done --tsv
-  [ "$(wc -l <<<"$output")" -eq 8 ]
-  wait "$busy"
-  grep -q 'requests in' wrk.out
-  sed -n 's/^ *\([0-9]* requests in .*\)/# \1/p' wrk.out >&3
-  run -0 code "$URL"
-  [ "$output" = 200 ]
-  end_idle
 }
