@@ -69,6 +69,21 @@ memory() { sed -n "s/^$1:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$STATUS_PID/status"; 
   jq -e '.entries | length == 1000' entries
 }
 
+@test "a TLS handshake that does not go on is cut off as well" {
+  make_cert
+  start_status -v --http-timeout 1s --http-tls-cert cert.pem --http-tls-key key.pem
+  # The beginning of a ClientHello.
+  exec 6<>"/dev/tcp/127.0.0.1/$PORT"
+  printf '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03and no more' >&6
+  run -0 code --cacert cert.pem "$URL"
+  [ "$output" = 200 ]
+  saw status.err 'too long to bring a request'
+  run -0 timeout "$GUARD" cat <&6
+  exec 6>&-
+  run -0 code --cacert cert.pem "$URL"
+  [ "$output" = 200 ]
+}
+
 @test "what many do not take is bounded: 503 for those who come later, until it is taken" {
   long_queue
   start_status
@@ -178,7 +193,7 @@ memory() { sed -n "s/^$1:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$STATUS_PID/status"; 
   # What it shows is what there is.
   get "${URL}metrics" >metrics
   promtool check metrics <metrics
-  grep -qx 'cpm_delivered_total 8' metrics
+  grep -qx 'cpm_entries_delivered_total 8' metrics
   grep -qx 'cpm_entries{state="done"} 8' metrics
   grep -qx 'cpm_entries{state="failed"} 1000' metrics
   get "${URL}api/queue" | jq -e '.entries | .done == 8 and .failed == 1000 and .delivering == 0'

@@ -98,7 +98,7 @@ forge() {
   cpm-queue -Q q add --from "$ALICE" --to sip:carol@example.com --type text/plain content >held
   cpm-queue -Q q hold "$(cat held)"
   metrics
-  assert_value cpm_accepted_total 5
+  assert_value cpm_entries_accepted_total 5
   cpm-queue -q -Q q run --jobs 1
   metrics
   # Who is busy is left in peace; then the rest.
@@ -107,13 +107,13 @@ forge() {
   metrics
   assert_value 'cpm_entries{state="held"}' 1
   assert_value 'cpm_entries{state="failed"}' 1
-  assert_value 'cpm_given_up_total{why="refused"}' 1
+  assert_value 'cpm_entries_given_up_total{why="refused"}' 1
   assert_value 'cpm_attempt_failures_total{stage="invite",code="404"}' 1
   assert_value 'cpm_attempts_ended_total{status="75"}' 1
   assert_value 'cpm_attempts_ended_total{status="69"}' 1
   done=$(cpm-queue -Q q list --state done --tsv | wc -l)
   [ "$done" -gt 0 ]
-  assert_value cpm_delivered_total "$done"
+  assert_value cpm_entries_delivered_total "$done"
   assert_value 'cpm_attempts_ended_total{status="0"}' "$done"
   assert_value cpm_attempts_started_total $((done + 2))
   assert_value cpm_attempt_duration_seconds_count $((done + 2))
@@ -142,11 +142,43 @@ forge() {
       END { if (sum[2] < sum[1]) { print name " went from " sum[1] " to " sum[2]; exit 1 } }' \
       before metrics
   done
-  assert_value cpm_delivered_total 1
+  assert_value cpm_entries_delivered_total 1
   stop_status
   start_status
   metrics
-  assert_value cpm_delivered_total 0
+  assert_value cpm_entries_delivered_total 0
+}
+
+@test "a queue that cannot be read is told, and counted" {
+  empty_queue
+  start_status
+  metrics
+  series metrics >expected
+  mv q/wait q/away
+  metrics
+  assert_value cpm_up 0
+  errors=$(value cpm_snapshot_errors_total)
+  [ "$errors" -ge 1 ]
+  series metrics >got
+  diff expected got
+  mv q/away q/wait
+  metrics
+  assert_value cpm_up 1
+  assert_value cpm_snapshot_errors_total "$errors"
+  [ "$(value cpm_snapshots_total)" -gt "$errors" ]
+}
+
+@test "one session has the same metrics" {
+  start_sink
+  make_message 1000
+  serve cpm-status -s s --http-listen 127.0.0.1:0
+  metrics
+  assert_value cpm_entries_delivered_total 0
+  run -0 cpm-deliver -q -s s --from "$ALICE" --to "$BOB" m.cpim
+  metrics
+  assert_value cpm_entries_delivered_total 1
+  assert_value cpm_attempt_duration_seconds_count 1
+  assert_value cpm_confirmed_bytes_total "$(wc -c <m.cpim)"
 }
 
 @test "a hostile queue makes no series of its own" {
@@ -275,7 +307,7 @@ END
   promtool check config prometheus.yml
   start_prometheus prometheus.yml
   told 'up{job="queue"}' 1
-  told cpm_delivered_total 0
+  told cpm_entries_delivered_total 0
   head -c 200000 /dev/urandom >content
   for i in 1 2 3; do
     cpm-queue -Q q add --from "$ALICE" --to "$BOB" --type text/plain content
@@ -284,7 +316,7 @@ END
   cpm-queue -q -Q q run --jobs 1 --to "$BOB"
   told 'cpm_entries{state="done"}' 3
   told 'sum(cpm_entries)' "$(cpm-queue -Q q list --tsv | wc -l)"
-  told cpm_delivered_total 3
+  told cpm_entries_delivered_total 3
   told 'sum(cpm_attempts_ended_total{status!="0"})' 1
   told 'sum by (code) (cpm_attempt_failures_total > 0)' 1
   told 'cpm_message_size_bytes_count' 3

@@ -100,17 +100,17 @@ static void of_ends(FILE *f, const struct status_counters *c)
 
 static void of_deliveries(FILE *f, const struct status_counters *c)
 {
-    counter(f, "cpm_accepted_total", "Entries that came into the queue.", c->accepted);
+    counter(f, "cpm_entries_accepted_total", "Entries that came into the queue.", c->accepted);
     counter(f, "cpm_attempts_started_total", "Attempts that began.", c->started);
     of_ends(f, c);
-    counter(f, "cpm_delivered_total", "Messages that were delivered.", c->delivered);
+    counter(f, "cpm_entries_delivered_total", "Messages that were delivered.", c->delivered);
     counter(f, "cpm_delivered_bytes_total", "Octets of delivered messages.", c->delivered_octets);
     counter(f, "cpm_confirmed_bytes_total",
             "Octets that recipients confirmed, also in attempts that failed or go on.",
             c->confirmed_octets);
-    head(f, "cpm_given_up_total", "counter", "Entries that were given up, by why.");
+    head(f, "cpm_entries_given_up_total", "counter", "Entries that were given up, by why.");
     for (int i = WHY_REFUSED; i <= WHY_EXPIRED; i++)
-        (void)fprintf(f, "cpm_given_up_total{why=\"%s\"} %" PRIu64 "\n", queue_why_names[i],
+        (void)fprintf(f, "cpm_entries_given_up_total{why=\"%s\"} %" PRIu64 "\n", queue_why_names[i],
                       c->given_up[i]);
     histogram(f, "cpm_delivery_duration_seconds", "From a message's birth to its delivery.",
               &c->delivery_s);
