@@ -134,6 +134,20 @@ END
   grep -q 'by TCP: Connection refused' err
 }
 
+@test "what answers cannot be read as SIP: 76, by UDP and TCP alike" {
+  local over what
+  make_message 10
+  for over in udp tcp; do
+    for what in http code; do
+      start_recipient rough.py "$over" babbles "$what"
+      deliver 76 --t1 20
+      fact invite.failed.why bad-response
+      grep -q 'cannot be read as SIP' err
+      stop_peers
+    done
+  done
+}
+
 @test "the connection is lost before the answer: 75" {
   SIPP_OVER=tcp start_sipp invite ringing
   make_message 10

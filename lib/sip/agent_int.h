@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "sip/agent.h"
 
-#define FORKS_MAX      64   /* dialogs of one INVITE; what comes beyond is not looked at */
+#define FORKS_MAX      64   /* dialogs of one INVITE; of those that ring more are not looked at */
 #define OWN_END_MS     4000 /* for an end that nobody asked for: the verdict waits for it */
 #define SESSION_MIN_SE 90   /* s, RFC 4028 4 */
 
@@ -179,7 +179,8 @@ void invite_stray(void *arg, const struct osip_message *m, const struct sip_hop 
 
 /* --- fork.c */
 struct fork *fork_find(const struct sip_agent *a, const struct osip_message *m); /* NULL: none */
-/* The dialog of a provisional response or of a 2xx, made if it is new. NULL: there are too many. */
+/* The dialog of a provisional response or of a 2xx, made if it is new. NULL: too many ring; a 2xx
+ * always gets one. */
 struct fork *fork_early(struct sip_agent *a, const struct osip_message *m,
                         const struct sip_hop *from);
 struct fork *fork_confirm(struct sip_agent *a, const struct osip_message *m,

@@ -156,11 +156,6 @@ void invite_answered(struct sip_agent *a, const struct osip_message *m, const st
     struct fork *f = fork_confirm(a, m, from);
 
     loop_cancel(a->loop, &a->answer_timer);
-    if (f == NULL) {
-        agent_fail(a, EX_PROTOCOL, sip_status(m), reason_of(m), "bad-response",
-                   "too many branches answer");
-        return;
-    }
     loop_at(a->loop, &a->forks_timer, clock_ms() + 64 * a->config->t1, on_forks_over, a);
     choose(a, f, m, unwanted);
 }

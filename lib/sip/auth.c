@@ -96,6 +96,8 @@ void auth_forget(struct auth *a, bool proxies_stay)
         else
             realm_free(&a->v[i]);
     }
+    explicit_bzero(&a->v[kept],
+                   (a->n - kept) * sizeof(a->v[0])); /* also of what moved to the front */
     a->n = kept;
 }
 
@@ -155,14 +157,16 @@ static bool answer_with(struct auth *a, bool proxy, struct challenge *c, struct 
     if (err != 0 || r == NULL) {
         (void)fault_set(f, EX_NOPERM, c->realm, err != 0 ? why : "too many realms", NULL);
         challenge_free(c);
-        return false;
-    }
-    if (r == &a->v[a->n])
+        r = NULL;
+    } else if (r == &a->v[a->n]) {
         a->n++;
-    else
+    } else {
         realm_free(r);
-    *r = fresh;
-    return true;
+    }
+    if (r != NULL)
+        *r = fresh;
+    explicit_bzero(&fresh, sizeof(fresh));
+    return r != NULL;
 }
 
 struct asked {

@@ -28,7 +28,8 @@ void client_due(struct sip_client *c)
     if (c->t.error)
         report_failure(c, c->t.error);
     else if (is_over(c))
-        report_failure(c, ETIMEDOUT); /* after a final response nobody is told */
+        /* After a final response nobody is told. */
+        report_failure(c, c->t.nonsense ? EBADMSG : ETIMEDOUT);
     else if (!c->ops && clock_ms() >= c->t.end_due)
         trans_end(&c->t); /* a forgotten INVITE that only ever got provisional responses */
 }

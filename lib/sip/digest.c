@@ -191,7 +191,9 @@ int digest_a1(const struct challenge *c, const char *user, const char *password,
     if (err != 0 || !c->session)
         return err;
     again[0] = slice_of(first);
-    return hash_hex(c->hash, again, 5, a1, why);
+    err = hash_hex(c->hash, again, 5, a1, why);
+    explicit_bzero(first, sizeof(first));
+    return err;
 }
 
 static int response(const struct digest *d, const char *nc, char hex[HASH_HEX_SIZE],

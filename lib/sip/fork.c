@@ -44,11 +44,8 @@ static size_t count(const struct sip_agent *a)
 static struct fork *fork_new(struct sip_agent *a, const struct osip_message *m,
                              const struct sip_hop *from)
 {
-    struct fork *f;
+    struct fork *f = mem_new(sizeof(*f));
 
-    if (count(a) >= FORKS_MAX)
-        return NULL;
-    f = mem_new(sizeof(*f));
     f->agent = a;
     f->rseq = -1;
     f->sdp = BUF_UP_TO(SIP_MESSAGE_MAX);
@@ -64,12 +61,35 @@ struct fork *fork_early(struct sip_agent *a, const struct osip_message *m,
 {
     struct fork *f = fork_find(a, m);
 
-    if (f == NULL) {
+    if (f == NULL && count(a) < FORKS_MAX) {
         f = fork_new(a, m, from);
-        if (f != NULL)
-            f->early = true;
+        f->early = true;
     }
     return f;
+}
+
+/* What is under way in it goes out all the same. */
+static void take_out(struct sip_agent *a, struct fork **place)
+{
+    struct fork *f = *place;
+
+    *place = f->next;
+    dialog_forget(&a->voice, &f->dialog);
+    fork_free(f);
+}
+
+/* Every 2xx has to get its ACK and BYE, however many there are: the oldest that only rang gives way
+ * to it, else the oldest that was not chosen. */
+static void make_room(struct sip_agent *a)
+{
+    struct fork **first = NULL;
+
+    if (count(a) < FORKS_MAX)
+        return;
+    for (struct fork **place = &a->forks; *place != NULL; place = &(*place)->next)
+        if (*place != a->chosen && (first == NULL || (*place)->early || !(*first)->early))
+            first = place;
+    take_out(a, first);
 }
 
 /* The 2xx decides about route set and target, the numbers go on (RFC 3261 13.2.2.4). */
@@ -79,8 +99,10 @@ struct fork *fork_confirm(struct sip_agent *a, const struct osip_message *m,
     struct fork *f = fork_find(a, m);
     struct dialog d;
 
-    if (f == NULL)
+    if (f == NULL) {
+        make_room(a);
         return fork_new(a, m, from);
+    }
     f->unroutable = dialog_from_response(&d, &a->call, m) != 0;
     d.cseq = f->dialog.cseq;
     d.remote_cseq = f->dialog.remote_cseq;
@@ -106,14 +128,10 @@ void forks_drop_early(struct sip_agent *a)
     struct fork **place = &a->forks;
 
     while (*place != NULL) {
-        struct fork *f = *place;
-        if (!f->early) {
-            place = &f->next;
-            continue;
-        }
-        *place = f->next;
-        dialog_forget(&a->voice, &f->dialog);
-        fork_free(f);
+        if ((*place)->early)
+            take_out(a, place);
+        else
+            place = &(*place)->next;
     }
 }
 

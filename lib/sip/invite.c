@@ -213,7 +213,11 @@ static void on_answer_timeout(void *arg)
 
 static const char *error_word(int error)
 {
-    return error == ETIMEDOUT ? "timeout" : error == EKEYREJECTED ? "certificate" : "unreachable";
+    if (error == ETIMEDOUT)
+        return "timeout";
+    if (error == EBADMSG)
+        return "bad-response";
+    return error == EKEYREJECTED ? "certificate" : "unreachable";
 }
 
 static void on_failed(void *arg, struct sip_client *c, int error)

@@ -109,6 +109,7 @@ static void refuse(struct sip_stack *s, struct slice raw, const struct sip_hop *
     net_addr_text(addr, &from->addr);
     err_step("a message from %s/%s refused: %s", sip_transport_name(from->transport), addr,
              fault->why);
+    trans_note_nonsense(s, from);
     if (fence_refuse(raw, fault, &text) == 0)
         (void)transp_send_text(s, &back, buf_slice(&text));
     buf_free(&text);

@@ -21,9 +21,10 @@ struct trans {
     bool client;
     bool dead; /* out of the table, freed by the reaper */
     osip_transaction_t *osip;
-    state_t seen; /* the state whose timers run */
-    bool got;     /* libosip2 took a response that the caller has to see */
-    int error;    /* a transport error to be reported from the loop */
+    state_t seen;  /* the state whose timers run */
+    bool got;      /* libosip2 took a response that the caller has to see */
+    int error;     /* a transport error to be reported from the loop */
+    bool nonsense; /* what its peer sent could not be read */
     struct sip_hop hop;
     struct loop_timer timer;
     int64_t repeat_ms; /* 0: nothing is repeated */
@@ -101,6 +102,7 @@ int trans_init(struct trans *t, osip_fsm_type_t type, osip_message_t *m); /* 0 o
 /* Reported from the loop; for client transactions without a final response only. */
 void trans_fail(struct trans *t, int error);
 void trans_fail_connection(struct sip_stack *s, uint64_t connection, int error);
+void trans_note_nonsense(struct sip_stack *s, const struct sip_hop *from);
 void trans_fail_address(struct sip_stack *s, enum sip_transport transport,
                         const struct net_addr *addr, int error);
 int trans_start(struct sip_stack *s); /* libosip2 itself; 0 or ENOSYS */

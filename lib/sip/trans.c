@@ -270,15 +270,29 @@ void trans_fail_connection(struct sip_stack *s, uint64_t connection, int error)
     }
 }
 
+static bool goes_to(const struct trans *t, enum sip_transport transport,
+                    const struct net_addr *addr)
+{
+    return t->hop.transport == transport && net_same_host(&t->hop.addr, addr) &&
+           net_port(&t->hop.addr) == net_port(addr);
+}
+
 void trans_fail_address(struct sip_stack *s, enum sip_transport transport,
                         const struct net_addr *addr, int error)
 {
     for (size_t i = 0; i < s->buckets; i++) {
         for (struct trans *t = s->bucket[i]; t; t = t->next) {
-            if (t->hop.transport == transport && net_same_host(&t->hop.addr, addr) &&
-                net_port(&t->hop.addr) == net_port(addr))
+            if (goes_to(t, transport, addr))
                 trans_fail(t, error);
         }
+    }
+}
+
+void trans_note_nonsense(struct sip_stack *s, const struct sip_hop *from)
+{
+    for (size_t i = 0; i < s->buckets; i++) {
+        for (struct trans *t = s->bucket[i]; t; t = t->next)
+            t->nonsense = t->nonsense || goes_to(t, from->transport, &from->addr);
     }
 }
 

@@ -24,6 +24,8 @@ void sip_stack_tls(struct sip_stack *s, struct tls_context *c)
 const char *sip_stack_why(const struct sip_stack *s, int error)
 {
     bool tls = error == EKEYREJECTED || error == EPROTO;
+    if (error == EBADMSG)
+        return "what comes from there cannot be read as SIP";
     return tls && s->tls_why[0] ? s->tls_why : strerrordesc_np(error);
 }
 

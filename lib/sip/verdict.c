@@ -35,5 +35,5 @@ int sip_error_verdict(int error)
 {
     if (error == EKEYREJECTED)
         return EX_NOPERM;
-    return error == EPROTO ? EX_PROTOCOL : EX_TEMPFAIL;
+    return error == EPROTO || error == EBADMSG ? EX_PROTOCOL : EX_TEMPFAIL;
 }

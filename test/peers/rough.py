@@ -361,7 +361,19 @@ def crowd(call, session):
     call.bye()
 
 
-SCENARIOS = {f.__name__: f for f in (elsewhere, dropped, keepalives, torture, nonsense, crowd)}
+def babbles(call, what):
+    """Answers with what cannot be read, as often as it is asked."""
+    answer = {"http": "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+              "code": re.sub("^.*", "SIP/2.0 2000 OK", call.invite.decode())}[what]
+    call.sip = getattr(call, "sip", call)
+    while True:
+        call.sip.sendto(answer.encode(), call.caller)
+        got = call.stream.next() if call.over == "tcp" else call.sip.recv(65536)
+        if got is None:
+            break
+
+
+SCENARIOS = {f.__name__: f for f in (elsewhere, dropped, keepalives, torture, nonsense, crowd, babbles)}
 
 if __name__ == "__main__":
     SCENARIOS[sys.argv[2]](Rough(sys.argv[1]), *sys.argv[3:])

@@ -359,6 +359,50 @@ static void test_fork(void)
     party_free();
 }
 
+/* More than there is room for ring, and as many answer. */
+static void fork_in_many(struct party *p, struct sip_server *s, const struct osip_message *m,
+                         struct sip_server *invite)
+{
+    if (strcmp(sip_method(m), "INVITE") != 0) {
+        yes(p, s, m, invite);
+        return;
+    }
+    for (int i = 0; i < 140; i++) {
+        bool rings = i < 70;
+        struct osip_message *other = reply(m, rings ? 180 : 200, rings ? NULL : ANSWER);
+        char to[64];
+        (void)snprintf(to, sizeof(to), "<sip:bob@example.com>;tag=%d", i);
+        sip_header_remove(other, "To");
+        (void)sip_header_add(other, "To", to);
+        (void)sip_send(p->stack, other, &p->peer);
+    }
+}
+
+static size_t times(const struct party *p, const char *word)
+{
+    size_t n = 0;
+    for (const char *at = p->seen; (at = strstr(at, word)) != NULL; at++)
+        n++;
+    return n;
+}
+
+static bool all_are_gone(struct party *p)
+{
+    return times(p, "BYE") == 69 && !sip_agent_owes(p->agent);
+}
+
+static void test_many(void)
+{
+    struct party *p = call(SIP_TCP, fork_in_many);
+
+    sip_agent_invite(p->agent);
+    run_until(all_are_gone);
+    tap_is_int(sip_agent_state(p->agent), SIP_TALKING, "one of 70 answers is the session");
+    tap_ok(times(p, "ACK") == 70 && times(p, "BYE") == 69, "%zu got an ACK, %zu a BYE",
+           times(p, "ACK"), times(p, "BYE"));
+    party_free();
+}
+
 static size_t lines_of(struct journal *j)
 {
     bool grew;
@@ -405,6 +449,7 @@ int main(void)
     test_lost_bye();
     test_refused();
     test_fork();
+    test_many();
     test_remarks();
     return tap_done();
 }
