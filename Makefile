@@ -23,7 +23,7 @@ LINK = -Wl,-z,relro -Wl,-z,now -Wl,--as-needed $(LDFLAGS)
 ALL_LDFLAGS = -pie $(LINK)
 MODULE_LDFLAGS = $(LINK) -Wl,--exclude-libs,ALL
 
-ROOMS = base trace journal cpim sdp msrp sip stage queue status http confine
+ROOMS = base trace journal ladder cpim sdp msrp sip stage queue status http confine
 # Rooms that are loaded only when a run needs them (lib/base/module.h).
 MODULES = openssl cares
 PROGRAMS = $(patsubst bin/%.c,%,$(wildcard bin/cpm-*.c))

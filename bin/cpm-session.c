@@ -5,7 +5,7 @@
 #include "base/opt.h"
 #include "bin/options.h"
 #include "journal/journal.h"
-#include "journal/ladder.h"
+#include "ladder/ladder.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +23,7 @@ struct session {
     int64_t timeout_ms;
     const char *path;
     struct journal *journal;
+    bool svg;
 };
 
 static int finish_stdout(void)
@@ -115,12 +116,6 @@ static int get(struct session *s, char **operands)
 
 /* --- ladder */
 
-static void to_ladder(void *arg, const struct line *l, struct slice text)
-{
-    (void)text;
-    ladder_line(arg, l);
-}
-
 static size_t terminal_columns(void)
 {
     struct winsize w;
@@ -131,18 +126,21 @@ static size_t terminal_columns(void)
 
 static int draw(struct session *s, char **operands)
 {
-    struct buf out = BUF_UP_TO(LADDER_MAX);
-    struct ladder *l = ladder_new();
+    struct buf out = BUF_UP_TO(LADDER_SVG_MAX);
+    const struct ladder_options options = {0};
+    const struct ladder_look look = {.columns = terminal_columns(), .utf8 = true};
+    struct ladder *l = ladder_new(&options);
     bool grew;
     (void)operands;
     journal_close(s->journal);
     s->journal = NULL;
     if (journal_open(&s->journal, s->path, JOURNAL_READ) == 0) {
-        journal_on_line(s->journal, to_ladder, l);
+        journal_on_line(s->journal, ladder_line, l);
         if (journal_read(s->journal, &grew) != 0)
             err_warn("%s: read only in part", s->path);
     }
-    if (ladder_draw(l, terminal_columns(), &out) != 0)
+    const struct ladder_svg how = {0};
+    if (s->svg ? ladder_svg(l, &how, &out) : ladder_text(l, &look, &out))
         err_warn("%s: the ladder is cut", s->path);
     (void)fwrite(out.p, 1, out.n, stdout);
     ladder_free(l);
@@ -259,12 +257,13 @@ int main(int argc, char **argv)
          .arg = "S",
          .help = "wait: the most that is waited, then 75; else as long as it takes",
          .to = &s.timeout_ms},
+        {.name = "svg", .kind = OPT_FLAG, .help = "ladder: as SVG", .to = &s.svg},
         {0},
     };
     const struct opt *const tables[] = {own, NULL};
     const struct opt_program program = {
         .name = "cpm-session",
-        .usage = "show FILE\nget FILE KEY\nwait FILE EVENT [--timeout S]\nladder FILE",
+        .usage = "show FILE\nget FILE KEY\nwait FILE EVENT [--timeout S]\nladder FILE [--svg]",
         .about = "Reads a session file.",
         .tables = tables,
         .known = known,

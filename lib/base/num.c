@@ -130,3 +130,15 @@ void num_duration_text(char text[24], int64_t ms)
     else
         two_units(text, s / 86400, "d", s / 3600 % 24, "h");
 }
+
+void num_group_text(char text[27], uint64_t n)
+{
+    char digits[21];
+    int count = snprintf(digits, sizeof digits, "%" PRIu64, n);
+    for (int i = 0; i < count; i++) {
+        *text++ = digits[i];
+        if ((count - i) % 3 == 1 && i + 1 < count)
+            *text++ = ',';
+    }
+    *text = '\0';
+}

@@ -15,4 +15,7 @@ void num_size_text(char text[16], uint64_t octets);
 /* "0.4 s", "42 s", "12 min", "3 h 12 min", "5 d 3 h": for people. Below 0 is 0. */
 void num_duration_text(char text[24], int64_t ms);
 
+/* "78,039": for people. `text` has room for 27 bytes. */
+void num_group_text(char text[27], uint64_t n);
+
 #endif

@@ -27,3 +27,57 @@ size_t utf8_char(const char *p, size_t n, uint32_t *code)
     *code = c;
     return size;
 }
+
+struct range {
+    uint32_t first, last;
+};
+
+static bool is_in(const struct range *ranges, size_t n, uint32_t c)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (c >= ranges[i].first && c <= ranges[i].last)
+            return true;
+    }
+    return false;
+}
+
+#define IS_IN(ranges, c) is_in(ranges, sizeof(ranges) / sizeof(ranges)[0], c)
+
+bool utf8_is_unseen(uint32_t code)
+{
+    static const struct range unseen[] = {
+        {0x00ad, 0x00ad},   /* soft hyphen */
+        {0x061c, 0x061c},   /* Arabic letter mark */
+        {0x115f, 0x1160},   /* Hangul fillers */
+        {0x17b4, 0x17b5},   /* Khmer vowels without shape */
+        {0x180b, 0x180f},   /* Mongolian selectors */
+        {0x200b, 0x200f},   /* without width; direction marks */
+        {0x2028, 0x202e},   /* separators; embeddings and overrides */
+        {0x2060, 0x206f},   /* isolates and the like */
+        {0x3164, 0x3164},   /* Hangul filler */
+        {0xfe00, 0xfe0d},   /* variation selectors, but for those of emoji */
+        {0xfeff, 0xfeff},   /* byte order mark */
+        {0xffa0, 0xffa0},   /* Hangul filler */
+        {0xfff0, 0xfffb},   /* specials */
+        {0xfffe, 0xffff},   /* no characters; XML forbids them */
+        {0xe0000, 0xe0fff}, /* tags, selectors */
+    };
+    return IS_IN(unseen, code);
+}
+
+int utf8_columns(uint32_t code)
+{
+    static const struct range marks[] = {
+        {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x0610, 0x061a}, {0x064b, 0x065f},
+        {0x06d6, 0x06dc}, {0x0900, 0x0902}, {0x093c, 0x093c}, {0x0941, 0x0948}, {0x094d, 0x094d},
+        {0x0e31, 0x0e31}, {0x0e34, 0x0e3a}, {0x0e47, 0x0e4e}, {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff},
+        {0x20d0, 0x20ff}, {0xfe0e, 0xfe0f}, {0xfe20, 0xfe2f},
+    };
+    static const struct range wide[] = {
+        {0x1100, 0x115e},   {0x231a, 0x231b},   {0x2e80, 0x303e},   {0x3041, 0xa4cf},
+        {0xa960, 0xa97c},   {0xac00, 0xd7a3},   {0xf900, 0xfaff},   {0xfe30, 0xfe6f},
+        {0xff01, 0xff60},   {0xffe0, 0xffe6},   {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff},
+        {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd},
+    };
+    return IS_IN(marks, code) ? 0 : IS_IN(wide, code) ? 2 : 1;
+}

@@ -2,11 +2,20 @@
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* The length of the character that stands at the beginning of the n octets, and its code point;
  * 0 if none does: cut short, overlong, a surrogate, beyond U+10FFFF, or n is 0. */
 size_t utf8_char(const char *p, size_t n, uint32_t *code);
+
+/* Characters that have no shape, or change what stands around them, besides the control characters:
+ * a value that holds one does not look like what it is. */
+bool utf8_is_unseen(uint32_t code);
+
+/* How many columns of a terminal it takes: 0 for a mark that is set on the character before it, 2
+ * for the wide ones of East Asia and the emoji, else 1. */
+int utf8_columns(uint32_t code);
 
 #endif

@@ -2,8 +2,8 @@
 #ifndef STATUS_PAGE_H
 #define STATUS_PAGE_H
 
+#include "base/html.h"
 #include "status/answer_int.h"
-#include "status/html.h"
 
 struct page {
     struct html h; /* the first member: html_add(&p->h, ...) */

@@ -1,5 +1,5 @@
 /* The writer of HTML: whatever a value holds, it is text. */
-#include "status/html.h"
+#include "base/html.h"
 #include "test/unit/tap.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "status/html.h"
+#include "base/html.h"
 
 #include "base/utf8.h"
 
@@ -19,34 +19,6 @@ static void put_text(struct html *h, const char *text)
     put(h, text, strlen(text));
 }
 
-/* Characters that have no shape, or change what stands around them. */
-static bool is_unseen(uint32_t c)
-{
-    static const struct {
-        uint32_t first, last;
-    } unseen[] = {
-        {0x00ad, 0x00ad},   /* soft hyphen */
-        {0x061c, 0x061c},   /* Arabic letter mark */
-        {0x115f, 0x1160},   /* Hangul fillers */
-        {0x17b4, 0x17b5},   /* Khmer vowels without shape */
-        {0x180b, 0x180f},   /* Mongolian selectors */
-        {0x200b, 0x200f},   /* without width; direction marks */
-        {0x2028, 0x202e},   /* separators; embeddings and overrides */
-        {0x2060, 0x206f},   /* isolates and the like */
-        {0x3164, 0x3164},   /* Hangul filler */
-        {0xfe00, 0xfe0d},   /* variation selectors, but for those of emoji */
-        {0xfeff, 0xfeff},   /* byte order mark */
-        {0xffa0, 0xffa0},   /* Hangul filler */
-        {0xfff0, 0xfffb},   /* specials */
-        {0xe0000, 0xe0fff}, /* tags, selectors */
-    };
-    for (size_t i = 0; i < sizeof unseen / sizeof *unseen; i++) {
-        if (c >= unseen[i].first && c <= unseen[i].last)
-            return true;
-    }
-    return false;
-}
-
 static void put_code(struct html *h, const char *format_of, uint32_t c, unsigned digits)
 {
     static const char hex[] = "0123456789abcdef";
@@ -59,7 +31,7 @@ static void put_char(struct html *h, uint32_t c, const char *bytes, size_t n)
 {
     if (c < ' ' || (c >= 0x7f && c < 0xa0))
         put_code(h, "\\x", c, 2);
-    else if (is_unseen(c))
+    else if (utf8_is_unseen(c))
         put_code(h, "\\u", c, c > 0xffff ? 5 : 4);
     else if (c == '&')
         put_text(h, "&amp;");
