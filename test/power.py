@@ -6,9 +6,9 @@ zeros; names and contents independent of each other. A move is atomic; nothing e
 programs about the queue on that disk.
 
 usage: power.py --log LOG --root ROOT --queue NAME --before DIR --images N --seed S --rule RULE
-                [--skip N|EVENT] [--program DIR] [--body FILE] [--ids ID,...]
-Prints a line of figures; exits 1 when a disk broke the rule. --skip: as if the N-th sync, or those after
-lines of that event, were not in the code. ROOT is the folder that holds the queue, --before what was in it (and durable)."""
+                [--skip N] [--program DIR] [--body FILE] [--ids ID,...]
+Prints a line of figures; exits 1 when a disk broke the rule. --skip: as if the N-th sync were not in
+the code. ROOT is the folder that holds the queue, --before what was in it (and durable)."""
 import os
 import random
 import shutil
@@ -147,35 +147,42 @@ def content_of(file, dice):
 
 
 def image(disk, dice):
+    """path -> ("folder",) or ("file", which, content), folders first."""
     names = dict(disk.safe)
     chance = dice.choice((0.0, 0.2, 0.5, 0.8, 1.0))
     for add, remove in disk.waiting:
         if dice.random() < chance:
             apply(names, add, remove)
     # A name in a folder that is not there is not there.
-    return {p: w for p, w in names.items()
-            if os.path.dirname(p) == ROOT or names.get(os.path.dirname(p)) == "folder"}
+    there = {}
+    for path in sorted(names):
+        if os.path.dirname(path) == ROOT or there.get(os.path.dirname(path)) == ("folder",):
+            what = names[path]
+            there[path] = ("folder",) if what == "folder" else ("file", id(what), None)
+    contents = {}
+    for path, what in there.items():
+        if what[0] == "file":
+            if what[1] not in contents:
+                contents[what[1]] = content_of(names[path], dice)
+            there[path] = ("file", what[1], contents[what[1]])
+    return there
 
 
-def build(names, dice, folder):
+def build(there, folder):
     shutil.rmtree(folder, ignore_errors=True)
     os.mkdir(folder, 0o700)
     made = {}
-    for path in sorted(names):
+    for path, what in there.items():
         target = folder + path[len(ROOT):]
-        what = names[path]
-        if what == "folder":
-            if os.path.isdir(os.path.dirname(target)):
-                os.mkdir(target, 0o700)
-        elif not os.path.isdir(os.path.dirname(target)):
-            continue
-        elif what in made:
-            os.link(made[what], target)
+        if what[0] == "folder":
+            os.mkdir(target, 0o700)
+        elif what[1] in made:
+            os.link(made[what[1]], target)
         else:
             fd = os.open(target, os.O_WRONLY | os.O_CREAT, 0o600)
-            os.write(fd, content_of(what, dice))
+            os.write(fd, what[2])
             os.close(fd)
-            made[what] = target
+            made[what[1]] = target
 
 
 def ask(folder, *command):
@@ -201,7 +208,8 @@ def journals(folder):
     for at, _, files in os.walk(folder + "/" + QUEUE):
         for name in files:
             if "/msg" not in at and "/tmp" not in at and name != "lock":
-                found[name[-25:]] = (at, open(os.path.join(at, name), "rb").read())
+                path = os.path.join(at, name)
+                found[name[-25:]] = (path, open(path, "rb").read())
     return found
 
 
@@ -240,16 +248,8 @@ def line_was_written(past, event, entry):
     return any(w[0] == "write" and entry in w[1] and needle in w[3] for w in past)
 
 
-def syncs_to_skip(log, syncs):
-    """By number, or those that follow a line of that event in its file."""
-    if SKIP.isdigit():
-        return {syncs[int(SKIP) - 1]}
-    needle = (" " + SKIP + " ").encode().hex()
-    found = set()
-    for i, w in enumerate(log):
-        if SKIP and w[0] == "write" and needle in w[3]:
-            found.add(next(k for k in syncs if k > i and log[k][1] == w[1]))
-    return found
+def was_moved(past, path):
+    return any(w[0] == "move" and w[2][len(ROOT):] == path[len("image"):] for w in past)
 
 
 def rule_run(folder, past, acked):
@@ -257,16 +257,18 @@ def rule_run(folder, past, acked):
     for entry in IDS:
         if entry not in before:
             return "an entry is missing"
-        at, text = before[entry]
+        path, text = before[entry]
+        confirmed = has(text, b"msrp.transferred")
         if line_was_written(past, "invite.sent", entry) and not has(text, b"attempt.start"):
             return "the INVITE left and the attempt is not known"
         if line_was_written(past, "bye.request", entry) and \
-                line_was_written(past, "msrp.transferred", entry) and \
-                not has(text, b"msrp.transferred"):
+                line_was_written(past, "msrp.transferred", entry) and not confirmed:
             return "the BYE left and the transfer is not known"
-        if "/failed" in at and not has(text, b"outcome"):
-            return "a failed entry has no outcome"
-        if "/failed" in at and line_was_written(past, "notify.done", entry) and \
+        if line_was_written(past, "queue.failed", entry) and not has(text, b"outcome"):
+            return "somebody may have been told of an end that is not known"
+        if was_moved(past, path) and not confirmed and not has(text, b"outcome"):
+            return "an entry was moved after an end that is not known"
+        if "/failed/" in path and line_was_written(past, "notify.done", entry) and \
                 not has(text, b"notify.done"):
             return "it is not known that somebody was told"
     ask(folder, "check", "--repair")
@@ -309,36 +311,42 @@ def main():
     log = [line.split(" ") for line in open(ARGS["--log"]).read().splitlines()]
     syncs = [i for i, w in enumerate(log) if w[0] in ("sync", "syncfs")]
     last = syncs[-1] if syncs else len(log)
-    left_out = syncs_to_skip(log, syncs)
-    if SKIP and not left_out:
-        raise SystemExit("power.py: no such sync")
+    left_out = syncs[int(SKIP) - 1] if SKIP else None
     images, points = int(ARGS["--images"]), len(log) + 1
     broken = {}
     dice = random.Random(int(ARGS["--seed"]))
-    made = 0
+    made = different = 0
     disk = Disk()
     load(disk, ARGS["--before"])
-    first = min(left_out) + 1 if SKIP else 0
+    first = left_out + 1 if SKIP else 0
     for at in range(points):
+        verdicts = {}  # of the disks after this call: the same one is asked about once
         if at >= first:
             share = images * (at - first + 1) // (points - first) - images * (at - first) // (points - first)
             for _ in range(share):
-                build(image(disk, dice), dice, "image")
+                there = image(disk, dice)
+                key = tuple(there.items())
                 made += 1
-                wrong = RULES[RULE]("image", log[:at], at > last)
+                if key in verdicts:
+                    continue
+                build(there, "image")
+                different += 1
+                wrong = verdicts[key] = RULES[RULE]("image", log[:at], at > last)
                 if wrong:
                     broken.setdefault(wrong, at)
                     if not SKIP:
                         shutil.copytree("image", "broken-%d" % len(broken), dirs_exist_ok=True)
+                    else:
+                        break
         if broken and SKIP:
             break
-        if at < len(log) and at not in left_out:
+        if at < len(log) and at != left_out:
             step(disk, log[at])
     text = "; ".join("%s (after call %d)" % (k, v) for k, v in broken.items())
-    where = ", ".join("/".join(log[i][1:2]).replace(ROOT + "/", "") for i in sorted(left_out))
-    print("%s: %d calls, %d syncs, %d disks, seed %s%s: %s" %
-          (RULE, len(log), len(syncs), made, ARGS["--seed"],
-           ", without sync %s (%s)" % (SKIP, where) if SKIP else "", text or "sound"))
+    where = "" if not SKIP else ", without sync %s (%s)" % (
+        SKIP, "/".join(log[left_out][1:2]).replace(ROOT + "/", ""))
+    print("%s: %d calls, %d syncs, %d disks (%d different), seed %s%s: %s" %
+          (RULE, len(log), len(syncs), made, different, ARGS["--seed"], where, text or "sound"))
     return 1 if broken else 0
 
 

@@ -132,6 +132,17 @@ assert_summary() { # TEXT
   [ "$(grep -c sync trace)" -eq 3 ]
 }
 
+@test "run: syncs are two a delivery, and one for the day's folder" {
+  start_sink
+  add_message first "$BOB"
+  add_message second "sip:carol@$SINK_HOST"
+  ASAN_OPTIONS=detect_leaks=0 strace -f -y -o trace -e trace=fsync,fdatasync,syncfs \
+    cpm-queue -q -Q q run
+  [ "$(grep -c 'sync(.*/q/wait/' trace)" -eq 4 ] # attempt.start, msrp.transferred
+  [ "$(grep -c 'sync(.*/q/done>' trace)" -eq 1 ]
+  [ "$(grep -c 'sync(' trace)" -eq 5 ]
+}
+
 @test "run: an entry that nobody answers is put off; others of that recipient with it" {
   add_message one "$NOBODY"
   add_message two "$NOBODY"

@@ -21,7 +21,8 @@ int journal_outcome(struct journal *j, int status, const char *why, struct slice
     line_begin(o, "outcome", journal_sid(j));
     line_number(o, "status", status);
     line_free_text(o, "why", slice_of(why));
-    int err = journal_append_once(j, o, true, text);
+    /* 0 follows from msrp.transferred, which is on the disk. */
+    int err = journal_append_once(j, o, status != EX_OK, text);
     /* Under the append lock: giving room back while another appends would cut his line off. */
     if (lock_wait(j->fd, BYTE_APPEND, LOCK_EXCLUSIVE) == 0) {
         (void)file_unreserve(j->fd); /* room that stays reserved is only room */

@@ -93,8 +93,9 @@ enum journal_life journal_life(struct journal *j, enum journal_role role);
 bool journal_seen(const struct journal *j, enum journal_role role); /* holding its byte, by us */
 bool journal_claimed(struct journal *j); /* does anybody hold the claim? */
 
-/* Ends the attempt that this process is in: outcome under byte 0, if there is none; room given
- * back. EEXIST: somebody else wrote it. */
+/* Ends the attempt that this process is in: outcome under byte 0, if there is none (durable unless
+ * it is 0, which msrp.transferred says already); room given back. EEXIST: somebody else wrote it.
+ */
 int journal_outcome(struct journal *j, int status, const char *why, struct slice *text);
 
 /* --- Waiting. Calls the handler from the loop when the file may have grown or a lock may have

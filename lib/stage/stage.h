@@ -62,8 +62,8 @@ int stage_emit(struct stage *s, struct line_out *o, enum stage_how how);
  * and by its end they learn that nothing more will come. */
 bool stage_is_mute(const struct stage *s);
 
-/* Writes the outcome of the attempt, durably, where there is none yet. 0, or why it could not be
- * written (said here; the stage is mute then). */
+/* Writes the outcome of the attempt (journal_outcome) where there is none yet. 0, or why it could
+ * not be written (said here; the stage is mute then). */
 int stage_outcome(struct stage *s, int status, const char *why);
 
 /* Binds the session file to a fact of its entry ("to", "from", "message", ...): writes `entry
