@@ -156,6 +156,7 @@ teardown() {
 
 @test "TLS: the certificate is shown, plain HTTP is not served, wrong files are told" {
   make_cert
+  unset CPM_CONFINE
   start_status --http-tls-cert cert.pem --http-tls-key key.pem
   [[ $URL == https://127.0.0.1:*/ ]]
   run -0 code --cacert cert.pem "$URL"
