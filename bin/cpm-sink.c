@@ -1,6 +1,7 @@
 /* cpm-sink: a recipient for tests, demos and load. It answers INVITEs, takes messages over MSRP,
  * checks all that it gets, and misbehaves on request. */
 #include "base/err.h"
+#include "base/limit.h"
 #include "base/mem.h"
 #include "base/opt.h"
 #include "bin/options.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define SIP_DEFAULT "udp:127.0.0.1:5070"
@@ -134,17 +134,6 @@ static void check_config(const struct config *c)
         err_die(EX_CANTCREAT, c->store, "not a folder", NULL);
 }
 
-/* A call takes a descriptor or two. */
-static void raise_descriptors(void)
-{
-    struct rlimit r;
-    if (getrlimit(RLIMIT_NOFILE, &r) != 0)
-        return;
-    r.rlim_cur = r.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &r) != 0)
-        err_warn("only %ju descriptors", (uintmax_t)r.rlim_cur);
-}
-
 static bool is_transport(struct slice name, enum sip_transport *t)
 {
     for (*t = SIP_UDP; *t <= SIP_TLS; ++*t)
@@ -250,7 +239,7 @@ int main(int argc, char **argv)
     read_options(&c, argc, argv);
     check_config(&c);
     trace_open(&c.trace);
-    raise_descriptors();
+    (void)limit_descriptors(UINT64_MAX); /* a call takes one or two */
     struct sink *s = start(&c);
     loop_run(s->loop);
     bool reached = s->until && s->ended >= s->until;

@@ -2,6 +2,7 @@
  * right to do anything else before it hears the first request. */
 #include "base/err.h"
 #include "base/file.h"
+#include "base/limit.h"
 #include "base/systemd.h"
 #include "bin/options.h"
 #include "bin/options_http.h"
@@ -92,17 +93,12 @@ static int open_content(struct server *s)
 /* Room for the connections, and what else is opened. */
 static void make_room(struct status_config *c)
 {
-    struct rlimit r;
-    rlim_t want = (rlim_t)c->connections + OTHER_FDS;
-    if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= want)
+    uint64_t want = (uint64_t)c->connections + OTHER_FDS;
+    uint64_t there = limit_descriptors(want);
+    if (there >= want)
         return;
-    r.rlim_cur = r.rlim_max < want ? r.rlim_max : want;
-    (void)setrlimit(RLIMIT_NOFILE, &r); /* else the limit below is the smaller one */
-    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < want) {
-        c->connections = r.rlim_cur > 2 * OTHER_FDS ? (int64_t)r.rlim_cur - OTHER_FDS
-                                                    : (int64_t)(r.rlim_cur / 4 + 1);
-        err_step("descriptors for %lld connections only", (long long)c->connections);
-    }
+    c->connections = (int64_t)(there > 2 * OTHER_FDS ? there - OTHER_FDS : there / 4 + 1);
+    err_step("descriptors for %lld connections only", (long long)c->connections);
 }
 
 static int start_http(struct server *s)

@@ -76,3 +76,55 @@ disturb() {
   [ "$confirmed" -eq 0 ]
   [ "$window" -eq 0 ]
 }
+
+# How many entries wait with an event in their journal.
+standing() { # EVENT
+  { grep -ls " $1 " -r q/wait || true; } | wc -l
+}
+
+add_for_many() { # COUNT
+  local i
+  echo x | cpm-compose --from "$ALICE" --to "$BOB" --type text/plain - >m.cpim
+  for i in $(seq "$1"); do echo "sip:r$i@$SINK_HOST m.cpim"; done |
+    cpm-queue -Q q add --from "$ALICE" --many >ids
+}
+
+@test "100 deliveries stand at once with 232 descriptors, 64 of them at first, and 8 inotify instances" {
+  local runner
+  SINK_SIP=tcp:127.0.0.1:0 start_sink
+  add_for_many 100
+  kill -STOP "$SINK_PID" # it answers nobody until all have called
+  timeout --foreground "$GUARD" unshare -Ur prlimit --nofile=64:232 sh -c \
+    'echo 8 >/proc/sys/user/max_inotify_instances && exec cpm-queue -Q q run --jobs 100' \
+    >summary 2>err 3>&- &
+  runner=$!
+  until [ "$(standing invite.sent)" -eq 100 ]; do
+    kill -0 "$runner" || { kill -CONT "$SINK_PID" && cat err && return 1; }
+    read -rt 0.1 <> <(:) || :
+  done
+  kill -CONT "$SINK_PID"
+  wait "$runner"
+  [ "$(cat summary)" = 'delivered 100, deferred 0, refused 0, expired 0' ]
+  assert_sound
+}
+
+@test "where there is no room for so many at once, fewer are under way, and all are delivered" {
+  # Root is not held to a number of processes, and others may run as whoever we are.
+  local user=(unshare -U --map-user=54321 --map-group=54321)
+  if [ "$(id -u)" -eq 0 ]; then
+    user=(setpriv --reuid=54321 --regid=54321 --clear-groups)
+    mkdir programs && cp "$CPM_BIN"/cpm-* programs/ # where it may look
+    chmod -R a+rX "$BATS_RUN_TMPDIR"
+    export PATH=$PWD/programs:$PATH XDG_RUNTIME_DIR=
+  fi
+  start_sink
+  add_for_many 24
+  run -0 --separate-stderr prlimit --nofile=52:52 cpm-queue -Q q run --jobs 24 --to "sip:r1@$SINK_HOST"
+  [[ $stderr == *'--jobs: 10, for more there are not enough descriptors (ulimit -n)'* ]]
+  [ "$(id -u)" -ne 0 ] || chown -R 54321 .
+  run --separate-stderr timeout --foreground "$GUARD" "${user[@]}" prlimit --nproc=36 \
+    cpm-queue -Q q run --jobs 24
+  echo "$output $stderr"
+  [[ $stderr == *'--jobs: 5, for more there are not enough processes (ulimit -u)'* ]]
+  [ "$output" = 'delivered 23, deferred 0, refused 0, expired 0' ]
+}

@@ -2,6 +2,7 @@
  */
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/limit.h"
 #include "base/mem.h"
 #include "runner.h"
 
@@ -9,13 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#define AT_A_TIME   64   /* entries that are taken on before the loop has its turn */
-#define BUSY_LOOK_S 30   /* when others were at work on what is due */
-#define PURGE_S     3600 /* with --watch */
-#define FD_EACH     4    /* descriptors that a delivery needs at most */
-#define FD_OTHER    32
+#define AT_A_TIME       64   /* entries that are taken on before the loop has its turn */
+#define BUSY_LOOK_S     30   /* when others were at work on what is due */
+#define PURGE_S         3600 /* with --watch */
+#define FD_EACH         2    /* that a delivery holds: the journal and cpm-deliver's pidfd */
+#define FD_OTHER        32   /* ours, and what a delivery has open for a moment */
+#define PROCESSES_EACH  4    /* cpm-deliver and the stages */
+#define PROCESSES_OTHER 16   /* ours, and what the user runs beside */
 
 static void look(void *arg);
 
@@ -213,25 +215,30 @@ static void on_signal(void *arg, int signal)
 
 /* --- The whole. */
 
-/* As many deliveries as there are descriptors for. */
+/* How many deliveries a limit has room for: at least one. */
+static int64_t fitting(uint64_t limit, uint64_t each, uint64_t other)
+{
+    if (limit < other + each)
+        return 1;
+    uint64_t n = (limit - other) / each;
+    return n > INT64_MAX ? INT64_MAX : (int64_t)n;
+}
+
+static int64_t at_most(int64_t jobs, int64_t possible, const char *of)
+{
+    if (possible >= jobs)
+        return jobs;
+    err_warn("--jobs: %lld, for more there are not enough %s", (long long)possible, of);
+    return possible;
+}
+
+/* As many deliveries as there is room for. One too many would be a fault of ours in its middle. */
 static int64_t possible_jobs(int64_t jobs)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return jobs;
-    rlim_t wanted = (rlim_t)jobs * FD_EACH + FD_OTHER;
-    if (limit.rlim_cur < wanted && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-            return jobs;
-    }
-    if (limit.rlim_cur >= wanted)
-        return jobs;
-    int64_t possible =
-        limit.rlim_cur <= FD_OTHER + FD_EACH ? 1 : (int64_t)(limit.rlim_cur - FD_OTHER) / FD_EACH;
-    err_warn("--jobs: %lld, for more there are not enough descriptors (ulimit -n)",
-             (long long)possible);
-    return possible;
+    uint64_t fds = limit_descriptors((uint64_t)jobs * FD_EACH + FD_OTHER);
+    jobs = at_most(jobs, fitting(fds, FD_EACH, FD_OTHER), "descriptors (ulimit -n)");
+    return at_most(jobs, fitting(limit_processes(), PROCESSES_EACH, PROCESSES_OTHER),
+                   "processes (ulimit -u)");
 }
 
 static int summary(const struct runner *r)
