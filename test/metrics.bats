@@ -298,9 +298,10 @@ told() {
 @test "Prometheus scrapes it, and has the queue's numbers" {
   empty_queue
   start_status
-  start_sink --behave 1:invite=486
+  start_sink --behave 1:invite=486 --behave 2:invite=404
   cat >prometheus.yml <<END
-global: {scrape_interval: 1s, scrape_timeout: 1s}
+global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+rule_files: ['$ALERTS']
 scrape_configs:
   - {job_name: queue, static_configs: [{targets: ['$HOST']}]}
 END
@@ -314,12 +315,13 @@ END
   done
   cpm-queue -q -Q q run --jobs 1
   cpm-queue -q -Q q run --jobs 1 --to "$BOB"
-  told 'cpm_entries{state="done"}' 3
+  told 'cpm_entries{state="done"}' 2
+  told 'cpm_entries{state="failed"}' 1
   told 'sum(cpm_entries)' "$(cpm-queue -Q q list --tsv | wc -l)"
-  told cpm_entries_delivered_total 3
-  told 'sum(cpm_attempts_ended_total{status!="0"})' 1
-  told 'sum by (code) (cpm_attempt_failures_total > 0)' 1
-  told 'cpm_message_size_bytes_count' 3
+  told cpm_entries_delivered_total 2
+  told 'sum(cpm_attempts_ended_total{status!="0"})' 2
+  told 'count(cpm_attempt_failures_total > 0)' 2
+  told 'cpm_message_size_bytes_count' 2
   # All of one size: half of them lie between the bounds around it.
   told 'histogram_quantile(0.5, cpm_message_size_bytes_bucket) > bool 1e5' 1
   told 'histogram_quantile(0.5, cpm_message_size_bytes_bucket) < bool 1e6' 1
@@ -332,6 +334,15 @@ END
   while IFS= read -r expr; do
     told "count($expr) > bool 0" 1
   done < <(panels '.*' 1m)
+  # The rules can be evaluated, and the one refusal is an alert.
+  told 'ALERTS{alertname="CpmGivenUp", why="refused", alertstate="firing"}' 1
+  rules=unknown
+  until [[ $rules != *unknown* ]]; do
+    read -r -t 0.1 <> <(:) || true
+    rules=$(get "$API/rules" | jq -r '.data.groups[].rules[] | .name + " " + .health + " " + .lastError')
+  done
+  [ "$(grep -c ' ok ' <<<"$rules")" -eq "$(grep -c 'alert:' "$ALERTS")" ] ||
+    { echo "$rules" && return 1; }
   stop_status
   told 'up{job="queue"}' 0
 }
