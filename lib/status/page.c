@@ -71,7 +71,7 @@ static void say_stuck(struct page *p, const struct status_summary *sum)
 
 static void verdict(struct page *p, enum page_mood mood)
 {
-    static const char *const words[] = {"Healthy", "Look here", "Stuck"};
+    static const char *const words[] = {"Healthy", "Attention", "Stuck"};
     const struct status_summary *sum = snapshot_summary(p->r->s);
     html_add(&p->h, "<p class=\"verdict\"><strong class=\"badge %s\">%s</strong> ",
              page_moods[mood], words[mood]);
@@ -182,15 +182,17 @@ static void states(struct page *p)
 
 static void oldest_row(struct page *p, const struct status_entry *e)
 {
-    html_add(&p->h, "<tr><th scope=\"row\">");
+    page_row(p);
     page_entry_link(p, "/entry/", e->id, e->to);
-    html_add(&p->h, "</th><td>");
+    page_cell(p);
     page_age(p, e->birth_ms);
-    html_add(&p->h, "</td><td>");
+    page_cell(p);
     page_why(p, e);
-    html_add(&p->h, "</td><td class=\"number minor\">%lld</td><td>", (long long)e->attempts);
+    page_cell(p);
+    html_add(&p->h, "%lld", (long long)e->attempts);
+    page_cell(p);
     page_due(p, e->due_ms);
-    html_add(&p->h, "</td></tr>\n");
+    page_row_end(p);
 }
 
 static void waiting(struct page *p, const struct oldest *o)
@@ -202,7 +204,7 @@ static void waiting(struct page *p, const struct oldest *o)
     if (o->count == 0) {
         html_add(&p->h, "<p class=\"none\">No message waits.</p>\n");
     } else {
-        page_table(p, "Waiting messages, the oldest first", columns);
+        page_table(p, "Waiting messages, the oldest first", columns, true);
         for (size_t i = 0; i < o->count; i++)
             oldest_row(p, &o->list[i]);
         page_table_end(p);
@@ -217,27 +219,29 @@ static void on_session(void *arg, const struct status_entry *e)
     struct page *p = arg;
     char rate[16];
     num_size_text(rate, e->rate);
-    html_add(&p->h, "<tr><th scope=\"row\">");
+    page_row(p);
     page_entry_link(p, "/session/", e->id, e->to);
-    html_add(&p->h, "</th><td>%s</td><td class=\"transfer\">", status_phase_names[e->phase]);
+    page_cell(p);
+    html_add(&p->h, "%s", status_phase_names[e->phase]);
+    page_cell(p);
     page_progress(p, e);
-    html_add(&p->h, "</td><td class=\"number\">");
+    page_cell(p);
     if (e->phase == STATUS_TRANSFERRING)
         html_add(&p->h, "<span class=\"nowrap\">%s/s</span>", rate);
-    html_add(&p->h, "</td><td class=\"number minor\">");
+    page_cell(p);
     if (e->rate > 0 && e->total > e->octets)
         page_duration(p, (int64_t)((double)(e->total - e->octets) / (double)e->rate * 1000));
-    html_add(&p->h, "</td><td class=\"number minor\">");
+    page_cell(p);
     page_age(p, e->started_ms);
-    html_add(&p->h, "</td></tr>\n");
+    page_row_end(p);
 }
 
 static void sessions(struct page *p)
 {
     uint64_t n = snapshot_summary(p->r->s)->entries[STATUS_DELIVERING];
     static const struct page_column columns[] = {{"", "Session"},
-                                                 {"", "Phase"},
-                                                 {"transfer", "Confirmed"},
+                                                 {"minor", "Phase"},
+                                                 {"", "Confirmed"},
                                                  {"number", "Rate"},
                                                  {"number minor", "Left"},
                                                  {"number minor", "Since"},
@@ -248,7 +252,7 @@ static void sessions(struct page *p)
     if (n == 0) {
         html_add(&p->h, "<p class=\"none\">No delivery is under way.</p>\n");
     } else {
-        page_table(p, "Deliveries that are under way now", columns);
+        page_table(p, "Deliveries that are under way now", columns, true);
         snapshot_entries(p->r->s, &f, on_session, p, &more);
         page_table_end(p);
         if (more) {
@@ -262,12 +266,13 @@ static void sessions(struct page *p)
 
 /* --- By reason, by recipient. */
 
-static void count_cell(struct page *p, uint64_t n, const char *class)
+static void count_cell(struct page *p, uint64_t n)
 {
+    page_cell(p);
     if (n > 0)
-        html_add(&p->h, "<td class=\"number %s\">%llu</td>", class, (unsigned long long)n);
+        html_add(&p->h, "%llu", (unsigned long long)n);
     else
-        html_add(&p->h, "<td class=\"number %s soft\">0</td>", class);
+        html_add(&p->h, "<span class=\"soft\">0</span>");
 }
 
 struct rows { /* a table that begins with its first row */
@@ -280,7 +285,7 @@ struct rows { /* a table that begins with its first row */
 static struct page *next_row(struct rows *r)
 {
     if (r->count++ == 0)
-        page_table(r->p, r->caption, r->columns);
+        page_table(r->p, r->caption, r->columns, false);
     return r->p;
 }
 
@@ -310,15 +315,16 @@ static void on_reason(void *arg, const struct status_group *g)
         return;
     struct page *p = next_row(arg);
     (void)snprintf(status, sizeof status, "%d", g->status);
-    html_add(&p->h, "<tr><th scope=\"row\"><a href=\"");
+    page_row(p);
+    html_add(&p->h, "<a href=\"");
     page_filter(p, NULL, NULL, *g->text ? g->text : status);
     html_add(&p->h, "\">");
     page_result(p, g->status, g->code, g->text);
-    html_add(&p->h, "</a></th>");
-    count_cell(p, g->entries[STATUS_WAITING], "");
-    count_cell(p, g->entries[STATUS_HELD], "");
-    count_cell(p, g->entries[STATUS_FAILED], "");
-    html_add(&p->h, "</tr>\n");
+    html_add(&p->h, "</a>");
+    count_cell(p, g->entries[STATUS_WAITING]);
+    count_cell(p, g->entries[STATUS_HELD]);
+    count_cell(p, g->entries[STATUS_FAILED]);
+    page_row_end(p);
 }
 
 static void reasons(struct page *p)
@@ -336,15 +342,16 @@ static void on_recipient(void *arg, const struct status_group *g)
     if (!is_open(g))
         return;
     struct page *p = next_row(arg);
-    html_add(&p->h, "<tr><th scope=\"row\"><a href=\"");
+    page_row(p);
+    html_add(&p->h, "<a href=\"");
     page_filter(p, NULL, g->recipient, NULL);
-    html_add(&p->h, "\"><bdi>%.120s</bdi></a></th>", *g->text ? g->text : g->recipient);
-    count_cell(p, g->entries[STATUS_WAITING], "");
-    count_cell(p, g->entries[STATUS_DELIVERING], "minor");
-    count_cell(p, g->entries[STATUS_HELD], "");
-    count_cell(p, g->entries[STATUS_FAILED], "");
-    count_cell(p, g->entries[STATUS_DONE], "minor");
-    html_add(&p->h, "</tr>\n");
+    html_add(&p->h, "\"><bdi>%.120s</bdi></a>", *g->text ? g->text : g->recipient);
+    count_cell(p, g->entries[STATUS_WAITING]);
+    count_cell(p, g->entries[STATUS_DELIVERING]);
+    count_cell(p, g->entries[STATUS_HELD]);
+    count_cell(p, g->entries[STATUS_FAILED]);
+    count_cell(p, g->entries[STATUS_DONE]);
+    page_row_end(p);
 }
 
 static void recipients(struct page *p)
@@ -366,17 +373,18 @@ static void recipients(struct page *p)
 
 static void attempt_row(struct page *p, const struct status_attempt *a)
 {
-    html_add(&p->h, "<tr><th scope=\"row\">");
+    page_row(p);
     page_entry_link(p, "/entry/", a->id, a->to);
-    html_add(&p->h, "</th><td>");
+    page_cell(p);
     page_age(p, a->ended_ms);
-    html_add(&p->h, " ago</td><td>");
+    html_add(&p->h, " ago");
+    page_cell(p);
     page_result(p, a->status, a->code, a->why);
-    html_add(&p->h, "</td><td class=\"number minor\">");
+    page_cell(p);
     page_duration(p, a->ended_ms - a->started_ms);
-    html_add(&p->h, "</td><td class=\"number minor\">");
+    page_cell(p);
     page_size(p, a->octets);
-    html_add(&p->h, "</td></tr>\n");
+    page_row_end(p);
 }
 
 static void attempts(struct page *p)
@@ -393,7 +401,7 @@ static void attempts(struct page *p)
     if (n == 0) {
         html_add(&p->h, "<p class=\"none\">No attempt has ended yet.</p>\n");
     } else {
-        page_table(p, "Attempts that have ended, the newest first", columns);
+        page_table(p, "Attempts that have ended, the newest first", columns, true);
         for (size_t i = 0; i < n && i < ATTEMPTS; i++)
             attempt_row(p, &a[i]);
         page_table_end(p);
@@ -401,15 +409,33 @@ static void attempts(struct page *p)
     page_section_end(p);
 }
 
+static void on_only(void *arg, const struct status_entry *e)
+{
+    struct status_request *r = arg;
+    r->id = e->id;
+}
+
+/* A session file is one entry. */
+static unsigned page_only(const struct status_request *r, FILE *f)
+{
+    struct status_filter all = {.limit = 1};
+    struct status_request only = *r;
+    bool more;
+    snapshot_entries(r->s, &all, on_only, &only, &more);
+    return page_entry(&only, f);
+}
+
 unsigned page_overview(const struct status_request *r, FILE *f)
 {
     struct page p;
     struct oldest oldest;
     const struct status_summary *sum = snapshot_summary(r->s);
+    if (sum->is_session)
+        return page_only(r, f);
     char *name = snapshot_clean(r->s, slice_of(sum->queue));
     enum page_mood mood = mood_of(r->s);
     find_oldest(&oldest, r->s);
-    page_begin(&p, r, sum->is_session ? "Session" : "Queue", name, mood, true);
+    page_begin(&p, r, "Queue", name, mood, true);
     health(&p, &oldest, mood);
     states(&p);
     sessions(&p);

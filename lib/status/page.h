@@ -5,11 +5,19 @@
 #include "base/html.h"
 #include "status/answer_int.h"
 
+/* Of a table; one without a name ends the list. The class "minor" hides a column on narrow screens,
+ * "number" sets it to the right. */
+struct page_column {
+    const char *classes, *name;
+};
+
 struct page {
     struct html h; /* the first member: html_add(&p->h, ...) */
     struct buf out;
     const struct status_request *r;
-    int64_t now_ms; /* of the snapshot */
+    int64_t now_ms;                    /* of the snapshot */
+    const struct page_column *columns; /* of the table that is open */
+    size_t column;                     /* the cell that is open */
 };
 
 enum page_mood { MOOD_GOOD, MOOD_WARN, MOOD_BAD, MOOD_NONE };
@@ -26,12 +34,13 @@ unsigned page_end(struct page *p, unsigned status, FILE *f);
 void page_section(struct page *p, const char *id, const char *heading);
 void page_section_end(struct page *p);
 
-/* A table with its caption and headings of columns; a column without a name ends the list. The
- * class "minor" hides a column on narrow screens, "number" sets it to the right. */
-struct page_column {
-    const char *classes, *name;
-};
-void page_table(struct page *p, const char *caption, const struct page_column *columns);
+/* A table with its caption and headings of columns, and its rows: page_row opens the first cell,
+ * which is the row's heading, page_cell the next. With more words than numbers (`cards`) the rows
+ * become cards on narrow screens. */
+void page_table(struct page *p, const char *caption, const struct page_column *columns, bool cards);
+void page_row(struct page *p);
+void page_cell(struct page *p);
+void page_row_end(struct page *p);
 void page_table_end(struct page *p);
 
 /* Values, without a cell around them. Times 0: a dash. */

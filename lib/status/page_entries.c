@@ -32,18 +32,19 @@ static void on_entry(void *arg, const struct status_entry *e)
 {
     struct list *l = arg;
     struct page *p = l->p;
-    html_add(&p->h, "<tr><th scope=\"row\">");
+    page_row(p);
     page_entry_link(p, "/entry/", e->id, e->to);
-    html_add(&p->h, "</th><td>");
+    page_cell(p);
     page_state(p, e);
-    html_add(&p->h, "</td><td>");
+    page_cell(p);
     page_age(p, e->birth_ms);
-    html_add(&p->h, "</td><td>");
+    page_cell(p);
     page_why(p, e);
-    html_add(&p->h, "</td><td class=\"number minor\">%lld</td><td class=\"minor\">",
-             (long long)e->attempts);
+    page_cell(p);
+    html_add(&p->h, "%lld", (long long)e->attempts);
+    page_cell(p);
     page_due(p, e->state == STATUS_WAITING ? e->due_ms : 0);
-    html_add(&p->h, "</td></tr>\n");
+    page_row_end(p);
     free(l->last);
     l->last = slice_dup(slice_of(e->id));
     l->count++;
@@ -87,7 +88,7 @@ static void list_of(struct page *p, const struct status_wanted *w)
                                                  {0}};
     struct list l = {.p = p};
     bool more;
-    page_table(p, "Entries, in the order of their IDs", columns);
+    page_table(p, "Entries, in the order of their IDs", columns, true);
     snapshot_entries(p->r->s, &w->filter, on_entry, &l, &more);
     page_table_end(p);
     if (l.count == 0)

@@ -76,8 +76,11 @@ static void facts(struct page *p, const struct status_entry *e)
     }
     close_row(p);
     time_row(p, "Came", e->birth_ms);
-    if (e->state == STATUS_WAITING)
-        time_row(p, "Next attempt", e->due_ms);
+    if (e->state == STATUS_WAITING && e->due_ms > 0) {
+        open_row(p, "Next attempt");
+        page_due(p, e->due_ms);
+        close_row(p);
+    }
     time_row(p, "Expires", e->expires_ms);
     open_row(p, "Attempts");
     html_add(&p->h, "%lld", (long long)e->attempts);
@@ -101,18 +104,18 @@ static void attempt_link(struct page *p, const struct status_past *a)
 
 static void attempt_row(struct page *p, const struct status_past *a)
 {
-    html_add(&p->h, "<tr><th scope=\"row\">");
+    page_row(p);
     attempt_link(p, a);
-    html_add(&p->h, "</th><td>");
+    page_cell(p);
     page_when(p, a->started_ms);
-    html_add(&p->h, "</td><td>");
+    page_cell(p);
     page_result(p, a->status, a->code, a->why);
-    html_add(&p->h, "</td><td class=\"number minor\">");
+    page_cell(p);
     if (a->ended_ms > 0)
         page_duration(p, a->ended_ms - a->started_ms);
-    html_add(&p->h, "</td><td class=\"number\">");
+    page_cell(p);
     page_size(p, a->octets);
-    html_add(&p->h, "</td></tr>\n");
+    page_row_end(p);
 }
 
 static void attempts(struct page *p, const struct status_history *past)
@@ -124,7 +127,7 @@ static void attempts(struct page *p, const struct status_history *past)
     if (past->count == 0) {
         html_add(&p->h, "<p class=\"none\">No attempt was made yet.</p>\n");
     } else {
-        page_table(p, "Attempts to deliver it, the newest first", columns);
+        page_table(p, "Attempts to deliver it, the newest first", columns, true);
         for (size_t i = past->count; i > 0; i--)
             attempt_row(p, &past->list[i - 1]);
         page_table_end(p);
@@ -166,11 +169,11 @@ static void on_line(void *arg, const struct line *l, struct slice none)
     struct journal_table *t = arg;
     struct html *h = &t->p->h;
     (void)none;
-    html_add(h, "<tr><td class=\"number\">");
+    page_row(t->p);
     line_time(t, l->wall_ms);
-    html_add(h, "</td><th scope=\"row\">");
+    page_cell(t->p);
     slice_text(t->p, l->event);
-    html_add(h, "</th><td>");
+    page_cell(t->p);
     for (size_t i = 0; i < l->count; i++) {
         if (slice_is(l->pairs[i].key, "sid"))
             continue;
@@ -180,24 +183,24 @@ static void on_line(void *arg, const struct line *l, struct slice none)
         slice_text(t->p, l->pairs[i].value);
         html_add(h, "</bdi></span> ");
     }
-    html_add(h, "</td><td class=\"minor\">");
+    page_cell(t->p);
     slice_text(t->p, l->program);
-    html_add(h, "</td></tr>\n");
+    page_row_end(t->p);
 }
 
 /* Of one attempt, or of all: `past` NULL. */
 static void journal(struct page *p, const struct status_past *past)
 {
     static const struct page_column columns[] = {
-        {"number", "Time"}, {"", "Event"}, {"", "Values"}, {"minor", "By"}, {0}};
+        {"", "Time"}, {"event", "Event"}, {"", "Values"}, {"by minor", "By"}, {0}};
     struct journal_table t = {p, past ? past->started_ms : 0};
     struct status_lines wanted = {past ? past->sid : NULL, STATUS_LINES, on_line, &t};
     size_t left_out;
     page_section(p, "journal", "Journal");
     page_table(p,
-               past ? "Lines of this attempt; times in seconds from its start"
+               past ? "Lines of this attempt, in seconds from its start"
                     : "Lines of all attempts; times are UTC",
-               columns);
+               columns, true);
     int err = status_lines(p->r->s, p->r->id, &wanted, &left_out);
     page_table_end(p);
     const char *hint;

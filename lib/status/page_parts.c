@@ -119,12 +119,32 @@ void page_section_end(struct page *p)
     html_add(&p->h, "</section>\n");
 }
 
-void page_table(struct page *p, const char *caption, const struct page_column *columns)
+void page_table(struct page *p, const char *caption, const struct page_column *columns, bool cards)
 {
-    html_add(&p->h, "<table>\n<caption>%s</caption>\n<thead><tr>", caption);
+    p->columns = columns;
+    html_add(&p->h, "<table class=\"%s\">\n<caption>%s</caption>\n<thead><tr>",
+             cards ? "cards" : "", caption);
     for (; columns->name; columns++)
         html_add(&p->h, "<th scope=\"col\" class=\"%s\">%s</th>", columns->classes, columns->name);
     html_add(&p->h, "</tr></thead>\n<tbody>\n");
+}
+
+void page_row(struct page *p)
+{
+    p->column = 0;
+    html_add(&p->h, "<tr><th scope=\"row\" class=\"%s\">", p->columns[0].classes);
+}
+
+void page_cell(struct page *p)
+{
+    html_add(&p->h, p->column == 0 ? "</th>" : "</td>");
+    const struct page_column *c = &p->columns[++p->column];
+    html_add(&p->h, "<td class=\"%s\" data-label=\"%s\">", c->classes, c->name);
+}
+
+void page_row_end(struct page *p)
+{
+    html_add(&p->h, "</td></tr>\n");
 }
 
 void page_table_end(struct page *p)

@@ -111,6 +111,26 @@ void page_state(struct page *p, const struct status_entry *e)
     html_add(&p->h, "<span class=\"badge %s\">%s</span>", class, name);
 }
 
+/* cpm-deliver(1) has the whole table. */
+static const char *meaning_of(int status)
+{
+    static const char *const meanings[] = {
+        [64] = ": wrong use",
+        [65] = ": no sound message",
+        [66] = ": no such input",
+        [69] = ": refused for good",
+        [70] = ": an internal error",
+        [71] = ": the system refused something",
+        [74] = ": reading or writing failed",
+        [75] = ": not now",
+        [76] = ": the recipient broke the protocol",
+        [77] = ": not allowed",
+        [78] = ": wrong configuration",
+    };
+    bool is_known = status >= 0 && (size_t)status < sizeof meanings / sizeof *meanings;
+    return is_known && meanings[status] ? meanings[status] : "";
+}
+
 /* "480 Temporarily Unavailable" and where there are no words the exit status. */
 static void words(struct page *p, int status, int code, const char *why)
 {
@@ -119,7 +139,7 @@ static void words(struct page *p, int status, int code, const char *why)
     if (*why)
         html_add(&p->h, "<bdi>%.160s</bdi>", why);
     else if (code == 0)
-        html_add(&p->h, "exit status %d", status);
+        html_add(&p->h, "exit status %d%s", status, meaning_of(status));
 }
 
 void page_result(struct page *p, int status, int code, const char *why)
