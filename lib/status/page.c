@@ -214,6 +214,15 @@ static void waiting(struct page *p, const struct oldest *o)
 
 /* --- Sessions. */
 
+/* How long it will take at the rate of its last figure; 0: not known. */
+static int64_t left_of(const struct status_entry *e, int64_t now_ms)
+{
+    if (e->rate == 0 || e->octets >= e->total)
+        return 0;
+    uint64_t s = (e->total - e->octets) / e->rate;
+    return s < INT32_MAX ? (int64_t)s * 1000 - (now_ms - e->progress_ms) : 0;
+}
+
 static void on_session(void *arg, const struct status_entry *e)
 {
     struct page *p = arg;
@@ -226,11 +235,12 @@ static void on_session(void *arg, const struct status_entry *e)
     page_cell(p);
     page_progress(p, e);
     page_cell(p);
-    if (e->phase == STATUS_TRANSFERRING)
+    if (e->rate > 0)
         html_add(&p->h, "<span class=\"nowrap\">%s/s</span>", rate);
     page_cell(p);
-    if (e->rate > 0 && e->total > e->octets)
-        page_duration(p, (int64_t)((double)(e->total - e->octets) / (double)e->rate * 1000));
+    int64_t left_ms = left_of(e, p->now_ms);
+    if (left_ms > 0)
+        page_duration(p, left_ms);
     page_cell(p);
     page_age(p, e->started_ms);
     page_row_end(p);

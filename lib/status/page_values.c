@@ -80,6 +80,9 @@ void page_size(struct page *p, uint64_t octets)
     html_add(&p->h, "<span class=\"nowrap\">%s</span>", text);
 }
 
+#define RECENT_MS 5000
+
+/* A journal gets a figure a minute: its age belongs to it. */
 void page_progress(struct page *p, const struct status_entry *e)
 {
     uint64_t done = e->octets < e->total ? e->octets : e->total;
@@ -93,6 +96,11 @@ void page_progress(struct page *p, const struct status_entry *e)
              (int)((double)done / (double)e->total * 100));
     page_size(p, e->total);
     html_add(&p->h, "</span>");
+    if (e->progress_ms > 0 && p->now_ms - e->progress_ms >= RECENT_MS) {
+        html_add(&p->h, " <span class=\"note\">");
+        page_age(p, e->progress_ms);
+        html_add(&p->h, " ago</span>");
+    }
 }
 
 /* --- States and results. */
