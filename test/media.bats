@@ -128,9 +128,32 @@ notified() {
   done
 }
 
-@test "413 stops a chunk at once, with #" {
-  ends 69 12000000 stop -- --chunk-size 40M
-  is msrp.failed.code 413
+@test "413 stops a chunk at once, with #, whether answered or reported" {
+  local how
+  for how in answer report; do
+    ends 69 12000000 stop "$how" -- --chunk-size 40M
+    is msrp.failed.code 413
+  done
+}
+
+@test "answers with exchanged paths and a long Message-ID, octet by octet" { ends 0 30000 odd; }
+
+@test "a recipient that asks and asks and reads nothing for a while" {
+  ends 0 30000 floods
+}
+
+@test "a message of the recipient that does not end: 75 after --stall-timeout" {
+  ends 75 300000 endless -- --stall-timeout 1
+  is msrp.failed.octets 10240
+}
+
+@test "what is no MSRP in the place of an answer: 76" {
+  local words
+  for words in 'HTTP/1.1 400 Bad' 'MSRP abcd' 'MSRP  200 OK' "MSRP $(printf '%070d' 1) 200 OK"; do
+    ends 76 300000 babbles "$words"
+    is msrp.failed.octets 10240
+    grep -q 'msrp.failed .*broke the protocol' s
+  done
 }
 
 @test "a long chunk is interrupted for an answer" { ends 0 12000000 interrupt -- --chunk-size 40M; }

@@ -9,10 +9,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define READ_SIZE   16384
-#define READS       16          /* at a time; others want to be served too */
-#define ANSWERS_MAX (64 * 1024) /* then we stop reading until the peer takes some */
-#define LEAVE_MS    2000
+#define READ_SIZE 16384
+#define READS     16 /* at a time; others want to be served too */
+#define LEAVE_MS  2000
 
 static void on_io(void *arg, uint32_t events);
 static void on_broken(void *arg);
@@ -28,7 +27,7 @@ static struct msrp_conn *new_conn(struct loop *loop, int fd, const struct net_ad
     c->peer = *peer;
     c->out.sock.fd = fd;
     c->text = BUF_UP_TO(TEXT_MAX);
-    c->answers = BUF_UP_TO(2 * ANSWERS_MAX);
+    c->answers = BUF_UP_TO(ANSWERS_ROOM);
     c->parser = msrp_parser_new();
     return c;
 }

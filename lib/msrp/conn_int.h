@@ -6,7 +6,9 @@
 #include "msrp/conn.h"
 #include "msrp/out.h"
 
-#define TEXT_MAX (64 * 1024) /* heads and end-lines that wait */
+#define ANSWERS_MAX  ((size_t)64 * 1024) /* then we stop reading until the peer takes some */
+#define ANSWERS_ROOM (2 * ANSWERS_MAX)   /* what was read before that is answered all the same */
+#define TEXT_MAX     (ANSWERS_ROOM + (size_t)64 * 1024) /* these, heads and end-lines that wait */
 
 enum phase { DIALLING, SHAKING, OPEN, LEAVING, SHUT };
 

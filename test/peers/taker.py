@@ -4,10 +4,12 @@ and the frames are recipient.py's. Says "uri sip:..." at once, then a line for w
 exit status is 0 when all was.
 
 usage: taker.py WAY [ARGUMENT...]"""
+import queue
 import re
 import socket
 import struct
 import sys
+import threading
 import time
 
 from recipient import Call, Conn, THEM, check
@@ -173,11 +175,14 @@ def code(conn, at, *words):
         pass
 
 
-def stop(conn):
-    """413 to a chunk whose head alone is there: it ends with #, before all of it came."""
+def stop(conn, how="answer"):
+    """413 to a chunk whose head alone is there, or a REPORT of it: it ends with #, before all came."""
     while b"\r\n\r\n" not in conn.data:
         conn.read(1000)
-    conn.answer("413 Stop", re.match(rb"MSRP (\S+)", conn.data).group(1).decode())
+    if how == "report":
+        conn.report(1, 1, "413 Stop", re.search(rb"Message-ID: (\S+)", conn.data).group(1).decode())
+    else:
+        conn.answer("413 Stop", re.match(rb"MSRP (\S+)", conn.data).group(1).decode())
     time.sleep(0.3)
     check(conn.more(), "the chunk ends")
     check(conn.flags == "#" and len(conn.body) < 12000000, "with #: %s %d" % (conn.flags, len(conn.body)))
@@ -197,6 +202,81 @@ def interrupt(conn):
     while not conn.done:
         check(conn.more(), "the connection stays")
         conn.answer()
+
+
+def odd(conn):
+    """Answers as some clients do: its paths are not exchanged, there is a Message-ID, of 36 octets, the
+    names of headers are small, empty lines stand between, and it comes octet by octet."""
+    conn.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    check(conn.hello(headers="message-id: 123e4567-e89b-12d3-a456-426614174000\r\n") == 200, "a UUID")
+    while conn.waiting or not conn.done:
+        check(conn.waiting or conn.more(), "the connection stays")
+        name = conn.waiting.pop(0)
+        text = "\r\nMSRP %s 200\r\nfrom-path: %s\r\nTO-PATH:%s\r\nMessage-ID: %s\r\n-------%s$\r\n" % (
+            name, conn.call.path, THEM, conn.message_id, name)
+        for octet in text.encode():
+            conn.sock.sendall(bytes((octet,)))
+
+
+def floods(conn):
+    """Asks and asks and reads nothing until all that has piled up; then it reads, and answers."""
+    count, progress, out = 6000, [], queue.SimpleQueue()
+    own = "msrp://127.0.0.1:9/%s;tcp" % ("x" * 3000)  # stands in each answer
+    conn.sock.settimeout(None)
+
+    def write():
+        for n in range(count):
+            name = "f%07d" % n
+            conn.sock.sendall(("MSRP %s SEND\r\nTo-Path: %s\r\nFrom-Path: %s\r\nMessage-ID: f123\r\n"
+                               "-------%s$\r\n" % (name, conn.call.path, own, name)).encode())
+            progress.append(n)
+            while not out.empty():
+                conn.sock.sendall(out.get())
+        for text in iter(out.get, b""):
+            conn.sock.sendall(text)
+
+    writer, sent = threading.Thread(target=write, daemon=True), -1
+    writer.start()
+    while len(progress) > sent:
+        sent = len(progress)
+        time.sleep(0.5)
+    check(sent < count, "it piles up")
+    answers = 0
+    while not conn.done or answers < count:
+        got = conn.next()
+        check(got, "the connection stays")
+        if " SEND" in got[0].split("\r\n")[0]:
+            conn.take(got)
+            out.put(conn.response().encode())
+        else:
+            answers += 1
+    out.put(b"")
+    writer.join()
+
+
+def endless(conn):
+    """A message of its own that does not end, and no answer any more."""
+    check(conn.more(), "a chunk")
+    conn.answer()
+    conn.request(body="x")
+    conn.sock.sendall(("MSRP abcd SEND\r\nTo-Path: %s\r\nFrom-Path: %s\r\nMessage-ID: e123\r\n"
+                       "Content-Type: a/b\r\n\r\n" % (conn.call.path, THEM)).encode())
+    try:
+        while True:
+            conn.sock.sendall(b"x" * 100000)
+            time.sleep(0.01)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+
+
+def babbles(conn, *words):
+    """No MSRP in place of the second answer."""
+    check(conn.more(), "a chunk")
+    conn.answer()
+    check(conn.more(), "a second")
+    conn.sock.sendall((" ".join(words) + "\r\n").encode())
+    while conn.more():
+        pass
 
 
 # --- REPORTs and what comes instead of answers.
@@ -345,8 +425,8 @@ def cuts(*places):
     call.bye()
 
 
-WAYS = {f.__name__: f for f in (late, reverse, twice, reports, slow, stuck, code, stop, interrupt, covered,
-                                unreported, mute, notifies, notifies_late)}
+WAYS = {f.__name__: f for f in (late, reverse, twice, reports, slow, stuck, code, stop, interrupt, odd, floods,
+                                endless, babbles, covered, unreported, mute, notifies, notifies_late)}
 WEAK = {f.__name__: f for f in (large, unanswered, single)}
 
 if __name__ == "__main__":
