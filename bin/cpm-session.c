@@ -194,8 +194,8 @@ static void on_appear(void *arg)
         stop(w, status);
     else if (!w->s->journal)
         loop_at(w->loop, &w->appears, clock_ms() + APPEARS_MS, on_appear, w);
-    else if (journal_watch(w->s->journal, w->loop, on_change, w) != 0)
-        stop(w, EX_OSERR);
+    else
+        journal_watch(w->s->journal, w->loop, JOURNAL_LINES, on_change, w);
 }
 
 static int wait_for(struct session *s, char **operands)

@@ -72,8 +72,8 @@ static int watch_attempt(struct server *s)
         err_line(s->config.session, why, hint);
         return err == ENOENT ? EX_NOINPUT : status;
     }
-    err = journal_watch(s->journal, s->loop, on_journal, s);
-    return err ? EX_OSERR : EX_OK;
+    journal_watch(s->journal, s->loop, JOURNAL_LINES, on_journal, s);
+    return EX_OK;
 }
 
 /* --- The beginning. */

@@ -142,7 +142,7 @@ static void settle(void *arg)
     int err = journal_claim(j);
     if (err == EAGAIN) {
         if (!d->watching)
-            err = journal_watch(j, d->runner->loop, settle, d);
+            journal_watch(j, d->runner->loop, JOURNAL_LINES, settle, d);
         d->watching = true;
         return;
     }

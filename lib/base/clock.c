@@ -1,8 +1,9 @@
 #include "base/clock.h"
 
+#include "base/num.h"
+
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -63,23 +64,28 @@ static int64_t days_of(struct date d)
 
 #define YEAR_10000 ((int64_t)253402300800) /* in seconds since 1970 */
 
+static const char form[CLOCK_TEXT_SIZE] = "0000-00-00T00:00:00.000Z";
+
 void clock_text(char text[CLOCK_TEXT_SIZE], int64_t wall_ms)
 {
     int64_t seconds = wall_ms / 1000;
     if (wall_ms < 0 || seconds >= YEAR_10000)
         seconds = 0;
     struct date d = date_of(seconds / DAY_S);
-    int in_day = (int)(seconds % DAY_S);
-    (void)snprintf(text, CLOCK_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-                   (unsigned)d.year % 10000u, (unsigned)d.month % 100u, (unsigned)d.day % 100u,
-                   (unsigned)in_day / 3600 % 100u, (unsigned)in_day / 60 % 60u,
-                   (unsigned)in_day % 60u, (unsigned)(wall_ms % 1000) % 1000u);
+    uint64_t in_day = (uint64_t)(seconds % DAY_S);
+    memcpy(text, form, sizeof form);
+    num_digits_of(text, 4, (uint64_t)d.year);
+    num_digits_of(text + 5, 2, (uint64_t)d.month);
+    num_digits_of(text + 8, 2, (uint64_t)d.day);
+    num_digits_of(text + 11, 2, in_day / 3600);
+    num_digits_of(text + 14, 2, in_day / 60 % 60);
+    num_digits_of(text + 17, 2, in_day % 60);
+    num_digits_of(text + 20, 3, wall_ms < 0 ? 0 : (uint64_t)wall_ms % 1000);
 }
 
 /* Digits exactly where the form has them; the rest to the letter. */
 static int check_form(const char *text)
 {
-    static const char form[] = "0000-00-00T00:00:00.000Z";
     for (size_t i = 0; form[i]; i++) {
         bool digit = text[i] >= '0' && text[i] <= '9';
         if (form[i] == '0' ? !digit : text[i] != form[i])

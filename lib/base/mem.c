@@ -20,6 +20,15 @@ void *mem_new(size_t size)
     return p;
 }
 
+void *mem_new_part(size_t size, size_t zeroed)
+{
+    void *p = malloc(size ? size : 1);
+    if (!p)
+        out_of_memory();
+    memset(p, 0, zeroed < size ? zeroed : size);
+    return p;
+}
+
 void *mem_grow(void *p, size_t count, size_t size)
 {
     void *grown = reallocarray(p, count ? count : 1, size ? size : 1);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 void *mem_new(size_t size);                         /* zeroed */
+void *mem_new_part(size_t size, size_t zeroed);     /* only so many of its octets are */
 void *mem_grow(void *p, size_t count, size_t size); /* realloc of count * size, checked */
 char *mem_dup(const char *text);                    /* NULL gives NULL */
 char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2)));

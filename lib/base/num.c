@@ -142,3 +142,20 @@ void num_group_text(char text[27], uint64_t n)
     }
     *text = '\0';
 }
+
+void num_digits_of(char *text, unsigned n, uint64_t value)
+{
+    while (n-- > 0) {
+        text[n] = (char)('0' + value % 10);
+        value /= 10;
+    }
+}
+
+unsigned num_digits(char *text, uint64_t value)
+{
+    unsigned n = 1;
+    for (uint64_t rest = value; rest >= 10; rest /= 10)
+        n++;
+    num_digits_of(text, n, value);
+    return n;
+}

@@ -31,6 +31,14 @@ bool slice_starts(struct slice a, const char *prefix)
     return a.n >= n && memcmp(a.p, prefix, n) == 0;
 }
 
+uint64_t slice_hash(struct slice a)
+{
+    uint64_t h = 14695981039346656037ULL;
+    for (size_t i = 0; i < a.n; i++)
+        h = (h ^ (unsigned char)a.p[i]) * 1099511628211ULL;
+    return h ? h : 1;
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';

@@ -12,26 +12,34 @@ static bool is_lasting(struct slice event)
            slice_starts(event, "learnt.");
 }
 
-static void set(struct fold *f, const char *key, struct slice value, bool lasting)
+static struct fold_pair *find(const struct fold *f, uint64_t hash, const char *key)
 {
     for (size_t i = 0; i < f->count; i++) {
-        if (strcmp(f->pairs[i].key, key) == 0) {
-            free(f->pairs[i].value);
-            f->pairs[i].value = slice_dup(value);
-            return;
-        }
+        if (f->pairs[i].hash == hash && strcmp(f->pairs[i].key, key) == 0)
+            return &f->pairs[i];
+    }
+    return NULL;
+}
+
+static void set(struct fold *f, struct fold_pair pair)
+{
+    struct fold_pair *known = find(f, pair.hash, pair.key);
+    if (known) {
+        pair.lasting = known->lasting;
+        free(known->key);
+        *known = pair;
+        return;
     }
     if (f->count == f->room) {
         f->room = f->room ? f->room * 2 : 64;
         f->pairs = mem_grow(f->pairs, f->room, sizeof *f->pairs);
     }
-    f->pairs[f->count++] = (struct fold_pair){mem_dup(key), slice_dup(value), lasting};
+    f->pairs[f->count++] = pair;
 }
 
 static void drop_pair(struct fold *f, size_t i)
 {
     free(f->pairs[i].key);
-    free(f->pairs[i].value);
     f->pairs[i] = f->pairs[--f->count];
 }
 
@@ -83,6 +91,26 @@ static void note_speaker(struct fold *f, const struct line *l)
     }
 }
 
+static char *put(char *to, struct slice s, char after)
+{
+    memcpy(to, s.p, s.n);
+    to[s.n] = after;
+    return to + s.n + 1;
+}
+
+/* n.p == NULL: no member of a list */
+static struct fold_pair pair_of(struct slice event, struct slice n, const struct line_pair *p)
+{
+    char *key = mem_new_part(event.n + n.n + p->key.n + p->value.n + 4, 0);
+    char *end = put(key, event, '.');
+    if (n.p)
+        end = put(end, n, '.');
+    char *value = put(end, p->key, '\0');
+    (void)put(value, p->value, '\0');
+    uint64_t hash = slice_hash((struct slice){key, (size_t)(value - key - 1)});
+    return (struct fold_pair){.hash = hash, .key = key, .value = value};
+}
+
 static void keep_pairs(struct fold *f, const struct line *l, bool lasting)
 {
     /* attempt.start has an n= too, but it counts attempts; it is no list. */
@@ -94,11 +122,9 @@ static void keep_pairs(struct fold *f, const struct line *l, bool lasting)
         struct slice key = l->pairs[i].key;
         if (slice_is(key, "sid") || (n.p && slice_is(key, "n")))
             continue;
-        char *name = n.p ? mem_format("%.*s.%.*s.%.*s", (int)l->event.n, l->event.p, (int)n.n, n.p,
-                                      (int)key.n, key.p)
-                         : mem_format("%.*s.%.*s", (int)l->event.n, l->event.p, (int)key.n, key.p);
-        set(f, name, l->pairs[i].value, lasting);
-        free(name);
+        struct fold_pair pair = pair_of(l->event, n, &l->pairs[i]);
+        pair.lasting = lasting;
+        set(f, pair);
     }
 }
 
@@ -124,11 +150,8 @@ void fold_line(struct fold *f, const struct line *l)
 
 const char *fold_get(const struct fold *f, const char *key)
 {
-    for (size_t i = 0; i < f->count; i++) {
-        if (strcmp(f->pairs[i].key, key) == 0)
-            return f->pairs[i].value;
-    }
-    return NULL;
+    const struct fold_pair *p = find(f, slice_hash(slice_of(key)), key);
+    return p ? p->value : NULL;
 }
 
 bool fold_has(const struct fold *f, const char *event)

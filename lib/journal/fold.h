@@ -6,9 +6,10 @@
 #include "journal/journal.h"
 
 struct fold_pair {
-    char *key; /* "msrp.listening.path"; of a line without pairs the event alone */
-    char *value;
-    bool lasting; /* over the whole file, not only this attempt */
+    uint64_t hash;     /* of the key */
+    char *key;         /* "msrp.listening.path"; of a line without pairs the event alone */
+    const char *value; /* in the same block */
+    bool lasting;      /* over the whole file, not only this attempt */
 };
 
 struct fold_event {

@@ -168,13 +168,15 @@ static void take_bytes(struct journal *j, struct slice bytes)
     }
 }
 
-/* What was read has to be there still: nobody but us writes here, and we only append. What is there
- * now instead is read, so that those who have to end in order still see each other. */
-static int check_not_cut(struct journal *j)
+/* What was read has to be there still: nobody but us writes here, and we only append. Else what is
+ * there now instead is read the next time, so that those who have to end in order still see each
+ * other. */
+static int size_of(struct journal *j, off_t *size)
 {
     struct stat st;
     if (fstat(j->fd, &st) < 0)
         return errno;
+    *size = st.st_size;
     if (st.st_size >= j->at)
         return 0;
     j->at = 0;
@@ -184,20 +186,21 @@ static int check_not_cut(struct journal *j)
 
 int journal_read(struct journal *j, bool *grew)
 {
-    char bytes[16384];
+    char bytes[LINE_MAX_SIZE];
+    off_t size = 0;
     *grew = false;
-    for (;;) {
+    int err = size_of(j, &size);
+    while (!err && j->at < size) {
         ssize_t n = pread(j->fd, bytes, sizeof bytes, j->at);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
-            return errno;
-        if (n == 0)
-            return check_not_cut(j);
+        if (n <= 0) /* 0: made shorter just now, which the next call tells */
+            return n < 0 ? errno : 0;
         *grew = true;
         j->at += n;
         take_bytes(j, (struct slice){bytes, (size_t)n});
     }
+    return err;
 }
 
 const char *journal_get(const struct journal *j, const char *key)
@@ -236,35 +239,51 @@ bool journal_has_lines_of(const struct journal *j, enum journal_role r)
 
 /* --- Writing. */
 
-/* Closes a tail without newline, so that the next line stands alone. */
-static int close_torn_tail(struct journal *j)
+/* Was all before `end` read, to the end of a line? */
+static bool read_up_to(const struct journal *j, off_t end)
+{
+    return j->at == end && j->tail.n == 0 && !j->overlong;
+}
+
+/* Closes a tail without newline, so that the next line stands alone. *end is where that begins. */
+static int close_torn_tail(struct journal *j, off_t *end)
 {
     struct stat st;
     char last;
     if (fstat(j->fd, &st) < 0)
         return errno;
-    if (st.st_size == 0)
+    *end = st.st_size;
+    if (read_up_to(j, *end))
         return 0;
-    ssize_t n = pread(j->fd, &last, 1, st.st_size - 1);
+    ssize_t n = pread(j->fd, &last, 1, *end - 1);
     if (n < 0)
         return errno;
     if (n == 1 && last == '\n')
         return 0;
+    *end += 3;
     return file_write_all(j->fd, " !\n", 3);
 }
 
+/* Who knows what stands before his line need not read it again. */
 static int append_locked(struct journal *j, struct line_out *o, bool durable, struct slice *text)
 {
+    off_t end = 0;
     int err = line_end(o);
     if (!err)
-        err = close_torn_tail(j);
+        err = close_torn_tail(j, &end);
     if (!err)
         err = file_write_all(j->fd, o->text, o->n);
     if (!err && durable)
         err = file_sync_data(j->fd);
-    if (!err && text)
+    if (err)
+        return err;
+    if (read_up_to(j, end)) {
+        j->at = end + (off_t)o->n;
+        take_line(j, (struct slice){o->text, o->n - 1});
+    }
+    if (text)
         *text = (struct slice){o->text, o->n};
-    return err;
+    return 0;
 }
 
 int journal_append(struct journal *j, struct line_out *o, bool durable, struct slice *text)

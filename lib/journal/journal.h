@@ -99,7 +99,12 @@ bool journal_claimed(struct journal *j); /* does anybody hold the claim? */
 int journal_outcome(struct journal *j, int status, const char *why, struct slice *text);
 
 /* --- Waiting. Calls the handler from the loop when the file may have grown or a lock may have
- * changed: by inotify, and by a look every 250 ms where that is not to be had. */
-int journal_watch(struct journal *j, struct loop *l, void (*handler)(void *arg), void *arg);
+ * changed: by inotify, and by a look every 250 ms where that is not to be had. For one who is told
+ * of the lines in another way that look is enough (JOURNAL_LOCKS); who is not told any more asks
+ * for JOURNAL_LINES then. */
+enum journal_wait { JOURNAL_LINES, JOURNAL_LOCKS };
+void journal_watch(struct journal *j, struct loop *l, enum journal_wait what,
+                   void (*handler)(void *arg), void *arg);
+void journal_look_soon(struct journal *j); /* a process is ending: its locks are free in a moment */
 
 #endif

@@ -2,9 +2,9 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/num.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -246,9 +246,10 @@ void line_text(struct line_out *o, const char *key, const char *value)
 
 void line_number(struct line_out *o, const char *key, int64_t value)
 {
-    char text[24];
-    (void)snprintf(text, sizeof text, "%lld", (long long)value);
-    line_text(o, key, text);
+    char text[NUM_DIGITS + 1] = "-";
+    size_t n = value < 0;
+    n += num_digits(text + n, value < 0 ? -(uint64_t)value : (uint64_t)value);
+    line_slice(o, key, (struct slice){text, n});
 }
 
 #define ELLIPSIS "\xe2\x80\xa6"
@@ -283,17 +284,23 @@ void line_free_text(struct line_out *o, const char *key, struct slice value)
 
 int line_end(struct line_out *o)
 {
-    char head[HEAD_ROOM + 1];
-    char time[CLOCK_TEXT_SIZE];
-    if (o->error)
-        return o->error;
-    clock_text(time, clock_wall_ms());
-    int n = snprintf(head, sizeof head, "%s %s[%d] ", time, err_name(), (int)getpid());
-    if (n < 0 || (size_t)n >= sizeof head)
-        return EMSGSIZE;
+    char head[HEAD_ROOM];
+    const char *name = err_name();
+    size_t length = strlen(name);
+    if (o->error || length > LINE_NAME_MAX)
+        return o->error ? o->error : EMSGSIZE;
+    clock_text(head, clock_wall_ms());
+    char *p = head + CLOCK_TEXT_SIZE - 1;
+    *p++ = ' ';
+    memcpy(p, name, length);
+    p += length;
+    *p++ = '[';
+    p += num_digits(p, (uint64_t)getpid());
+    memcpy(p, "] ", 2);
+    size_t n = (size_t)(p + 2 - head);
     memmove(o->text + n, o->text, o->n);
-    memcpy(o->text, head, (size_t)n);
-    o->n += (size_t)n;
+    memcpy(o->text, head, n);
+    o->n += n;
     o->text[o->n++] = '\n';
     o->text[o->n] = '\0';
     return 0;

@@ -46,22 +46,33 @@ static void on_wake(void *arg, uint32_t events)
         }
     }
     if (closed)
-        look_in(j, LOCKS_FREED_AFTER_MS);
+        journal_look_soon(j);
     j->changed(j->changed_arg);
 }
 
-int journal_watch(struct journal *j, struct loop *l, void (*handler)(void *arg), void *arg)
+static void watch_lines(struct journal *j)
+{
+    j->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (j->inotify >= 0 &&
+        (inotify_add_watch(j->inotify, j->path, IN_MODIFY | IN_CLOSE_WRITE) < 0 ||
+         loop_watch(j->loop, &j->wake, j->inotify, EPOLLIN, on_wake, j) != 0)) {
+        (void)close(j->inotify);
+        j->inotify = -1;
+    }
+}
+
+void journal_watch(struct journal *j, struct loop *l, enum journal_wait what,
+                   void (*handler)(void *arg), void *arg)
 {
     j->loop = l;
     j->changed = handler;
     j->changed_arg = arg;
-    j->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (j->inotify >= 0 &&
-        (inotify_add_watch(j->inotify, j->path, IN_MODIFY | IN_CLOSE_WRITE) < 0 ||
-         loop_watch(l, &j->wake, j->inotify, EPOLLIN, on_wake, j) != 0)) {
-        (void)close(j->inotify);
-        j->inotify = -1;
-    }
+    if (what == JOURNAL_LINES && j->inotify < 0)
+        watch_lines(j);
     look_in(j, 0); /* what happened before the watch was there */
-    return 0;
+}
+
+void journal_look_soon(struct journal *j)
+{
+    look_in(j, LOCKS_FREED_AFTER_MS);
 }

@@ -49,7 +49,7 @@ bool msrp_link_expected(const struct link *l)
 static size_t useless_of_same_site(const struct link *l)
 {
     size_t n = 0;
-    for (size_t i = 0; i < MSRP_LINKS; i++) {
+    for (size_t i = 0; i < l->session->links_used; i++) {
         const struct link *other = &l->session->links[i];
         n += is_useless(other) &&
              net_same_site(msrp_conn_peer(other->conn), msrp_conn_peer(l->conn));
@@ -75,8 +75,10 @@ static struct link *free_link(struct msrp_session *s)
     struct link *first = NULL;
     for (size_t i = 0; i < MSRP_LINKS; i++) {
         struct link *l = &s->links[i];
-        if (l->state == LINK_FREE)
+        if (l->state == LINK_FREE) {
+            s->links_used += i == s->links_used;
             return l;
+        }
         if (is_useless(l) && (!first || goes_before(l, first)))
             first = l;
     }
@@ -110,7 +112,7 @@ static void note_silence(const struct link *l)
 
 void msrp_links_note_silent(struct msrp_session *s)
 {
-    for (size_t i = 0; i < MSRP_LINKS; i++) {
+    for (size_t i = 0; i < s->links_used; i++) {
         if (s->links[i].state == LINK_SILENT && !s->unfit[0])
             note_silence(&s->links[i]);
     }
@@ -149,7 +151,7 @@ struct link *msrp_link_add(struct msrp_session *s, enum link_state state)
  * that did not speak yet hear a 506 when they do. */
 void msrp_links_close_others(struct msrp_session *s)
 {
-    for (size_t i = 0; i < MSRP_LINKS; i++) {
+    for (size_t i = 0; i < s->links_used; i++) {
         struct link *l = &s->links[i];
         if (l != s->bound && (l->state == LINK_PRESENTED || l->state == LINK_DIALLING))
             msrp_link_drop(l);
@@ -164,7 +166,7 @@ static void refuse(struct link *l)
 
 void msrp_links_leave(struct msrp_session *s, bool hasty)
 {
-    for (size_t i = 0; i < MSRP_LINKS; i++) {
+    for (size_t i = 0; i < s->links_used; i++) {
         struct link *l = &s->links[i];
         if (l->state == LINK_BOUND || l->state == LINK_LEAVING)
             msrp_conn_leave(l->conn, hasty);
@@ -175,7 +177,7 @@ void msrp_links_leave(struct msrp_session *s, bool hasty)
 
 bool msrp_links_any(const struct msrp_session *s)
 {
-    for (size_t i = 0; i < MSRP_LINKS; i++) {
+    for (size_t i = 0; i < s->links_used; i++) {
         if (s->links[i].state != LINK_FREE)
             return true;
     }
@@ -209,7 +211,7 @@ static void pass_over(struct link *l)
 
 static struct link *presented_by_peer(struct msrp_session *s, bool whole)
 {
-    for (size_t i = 0; i < MSRP_LINKS; i++) {
+    for (size_t i = 0; i < s->links_used; i++) {
         struct link *l = &s->links[i];
         if (l->state == LINK_PRESENTED && is_peer(s, l->from_path, whole))
             return l;
@@ -224,7 +226,7 @@ void msrp_links_choose(struct msrp_session *s)
     struct link *peer = presented_by_peer(s, true);
     if (!peer)
         peer = presented_by_peer(s, false);
-    for (size_t i = 0; i < MSRP_LINKS; i++) {
+    for (size_t i = 0; i < s->links_used; i++) {
         if (s->links[i].state == LINK_PRESENTED && &s->links[i] != peer)
             pass_over(&s->links[i]);
     }

@@ -60,7 +60,7 @@ void msrp_session_free(struct msrp_session *s)
     loop_cancel(s->plan.loop, &s->tick);
     loop_cancel(s->plan.loop, &s->stop_timer);
     loop_cancel(s->plan.loop, &s->close_timer);
-    for (size_t i = 0; i < MSRP_LINKS; i++)
+    for (size_t i = 0; i < s->links_used; i++)
         msrp_link_drop(&s->links[i]);
     msrp_sender_free(s->sender);
     dns_free(s->dns);
@@ -313,7 +313,7 @@ static void on_speak_first(void *arg)
     struct link *silent = NULL;
     int64_t now = clock_ms();
     size_t n = 0;
-    for (size_t i = 0; i < MSRP_LINKS; i++) {
+    for (size_t i = 0; i < s->links_used; i++) {
         struct link *l = &s->links[i];
         if (l->state == LINK_SILENT && !l->spoke && msrp_conn_is_open(l->conn) &&
             msrp_link_expected(l)) {

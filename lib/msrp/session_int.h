@@ -48,6 +48,7 @@ struct msrp_session {
     char tls_error[TLS_WHY_SIZE + NET_TEXT_SIZE + 16];
     struct msrp_share *share; /* instead of a listener of our own, or NULL */
     struct link links[MSRP_LINKS];
+    size_t links_used; /* those behind never were */
     struct link *bound;
 
     bool answered;

@@ -24,13 +24,13 @@ struct sending {
     void *arg;
     char *uri; /* of the next hop */
     struct targets *targets;
-    struct sip_hop tried[TRIED_MAX];
     size_t n_tried;
     struct sip_client *client;
     struct osip_message *busy; /* the last 503 */
     struct sip_hop busy_from;
-    int error;               /* the last */
-    struct loop_timer timer; /* the limit for the DNS, or the moment to tell of an error */
+    int error;                       /* the last */
+    struct loop_timer timer;         /* the limit for the DNS, or the moment to tell of an error */
+    struct sip_hop tried[TRIED_MAX]; /* the first n_tried are set, the rest is never cleared */
 };
 
 static void begin(struct sending *s);
@@ -379,7 +379,7 @@ struct sending *sending_new(struct dialog *d, struct local *l, struct osip_messa
         sip_message_free(m);
         return NULL;
     }
-    s = mem_new(sizeof(*s));
+    s = mem_new_part(sizeof(*s), offsetof(struct sending, tried));
     *s = (struct sending){.dialog = d, .local = l, .message = m, .ops = ops, .arg = arg};
     s->loop = l->loop;
     s->uri = slice_dup(dialog_next(d));

@@ -21,7 +21,7 @@ int sip_stack_new(struct sip_stack **out, struct loop *loop, struct sip_timers t
         free(s);
         return err;
     }
-    s->datagram = mem_new(SIP_MESSAGE_MAX + 1);
+    s->datagram = mem_new_part(SIP_MESSAGE_MAX + 1, 0);
     *out = s;
     return 0;
 }

@@ -45,16 +45,18 @@ struct targets {
 
     enum { BEGIN, POINTERS, SERVICES, HOSTS } step;
     struct dns_query *query; /* for pointers or addresses */
-    struct service services[SERVICES_MAX];
     size_t n_services;
-    struct host hosts[HOSTS_MAX];
     size_t n_hosts, next_host;
     struct net_addr preferred; /* len 0: none */
-    struct sip_hop hops[2 * ADDRESSES_MAX];
     size_t n_hops, next_hop;
 
     int error;
     char why[DNS_NAME_SIZE + 256];
+
+    /* Large and mostly unused, so never cleared: the first n_ of each are set. */
+    struct service services[SERVICES_MAX];
+    struct host hosts[HOSTS_MAX];
+    struct sip_hop hops[2 * ADDRESSES_MAX];
 };
 
 /* --- What the URI and the options say. */
@@ -95,7 +97,7 @@ static int name_transport(struct targets *t, const struct uri *next, const struc
 struct targets *targets_new(struct dns *dns, const struct uri *next, const struct sip_config *c,
                             bool secure, bool large, void (*ready)(void *arg), void *arg)
 {
-    struct targets *t = mem_new(sizeof(*t));
+    struct targets *t = mem_new_part(sizeof(*t), offsetof(struct targets, services));
     struct slice maddr = uri_param(next, "maddr");
     struct slice domain = maddr.n > 0 ? maddr : next->host;
 

@@ -14,7 +14,7 @@ static void end(struct in *in)
 {
     loop_unwatch(in->loop, &in->watch);
     in->open = false;
-    in->ended(in->arg);
+    in->ops->ended(in->arg);
 }
 
 static void take_bytes(struct in *in, struct slice bytes)
@@ -29,7 +29,7 @@ static void take_bytes(struct in *in, struct slice bytes)
         if (in->overlong)
             err_warn("stdin: a line of more than %d octets was dropped", LINE_MAX_SIZE);
         else if (in->line.n > 0)
-            in->take(in->arg, buf_slice(&in->line));
+            in->ops->take(in->arg, buf_slice(&in->line));
         in->any = true;
         in->overlong = false;
         buf_clear(&in->line);
@@ -40,21 +40,22 @@ static void take_bytes(struct in *in, struct slice bytes)
 static void on_input(void *arg, uint32_t events)
 {
     struct in *in = arg;
-    char bytes[8192];
+    char bytes[LINE_MAX_SIZE];
     (void)events;
     ssize_t n = in->socket ? recv(in->fd, bytes, sizeof bytes, MSG_DONTWAIT)
                            : read(in->fd, bytes, sizeof bytes);
-    if (n > 0)
+    if (n > 0) {
         take_bytes(in, (struct slice){bytes, (size_t)n});
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        in->ops->taken(in->arg);
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
         end(in);
+    }
 }
 
-void in_open(struct in *in, struct loop *loop, void (*take)(void *arg, struct slice line),
-             void (*ended)(void *arg), void *arg)
+void in_open(struct in *in, struct loop *loop, const struct in_ops *ops, void *arg)
 {
     struct stat st;
-    *in = (struct in){.loop = loop, .fd = STDIN_FILENO, .take = take, .ended = ended, .arg = arg};
+    *in = (struct in){.loop = loop, .fd = STDIN_FILENO, .ops = ops, .arg = arg};
     in->line = BUF_UP_TO(LINE_MAX_SIZE - 1);
     if (fstat(STDIN_FILENO, &st) < 0 || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
         return;

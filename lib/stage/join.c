@@ -41,7 +41,7 @@ void stage_try_to_start(struct stage *s)
     }
     switch (err) {
     case 0:
-        stage_show(s, text, false);
+        stage_show(s, text);
         stage_enter(s);
         return;
     case EAGAIN:

@@ -4,6 +4,7 @@
  * time poll says that there is room. */
 #include "stage/stage_int.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -14,7 +15,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#define SOON_MS       50
+#define LINES_AT_ONCE 16
 
 struct out_line {
     struct out_line *next;
@@ -61,6 +66,7 @@ static void drop_first(struct out *o)
 static void reader_gone(struct out *o)
 {
     o->gone = true;
+    loop_cancel(o->loop, &o->soon);
     loop_unwatch(o->loop, &o->watch);
     while (o->head)
         drop_first(o);
@@ -76,27 +82,41 @@ static void give_up(struct out *o, int err)
     reader_gone(o);
 }
 
-/* Writes what goes without waiting. EAGAIN: the rest later. */
-static int write_first(struct out *o)
+static void wrote(struct out *o, size_t n)
 {
-    struct out_line *l = o->head;
-    ssize_t n = o->kind == OUT_SOCKET
-                    ? send(o->fd, l->text + l->done, l->n - l->done, MSG_DONTWAIT | MSG_NOSIGNAL)
-                    : write(o->fd, l->text + l->done, l->n - l->done);
+    while (n > 0) {
+        struct out_line *l = o->head;
+        size_t of_this = n < l->n - l->done ? n : l->n - l->done;
+        l->done += of_this;
+        o->held -= of_this;
+        n -= of_this;
+        if (l->done == l->n)
+            drop_first(o);
+    }
+}
+
+/* Writes what goes without waiting, at most `most` lines. EAGAIN: the rest later. */
+static int write_some(struct out *o, size_t most)
+{
+    struct iovec v[LINES_AT_ONCE];
+    struct msghdr m = {.msg_iov = v};
+    for (struct out_line *l = o->head; l && m.msg_iovlen < most; l = l->next)
+        v[m.msg_iovlen++] = (struct iovec){l->text + l->done, l->n - l->done};
+    ssize_t n = o->kind == OUT_SOCKET ? sendmsg(o->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL)
+                                      : writev(o->fd, v, (int)m.msg_iovlen);
     if (n < 0)
         return errno == EINTR ? 0 : errno;
-    l->done += (size_t)n;
-    o->held -= (size_t)n;
-    if (l->done == l->n)
-        drop_first(o);
+    wrote(o, (size_t)n);
     return 0;
 }
 
+/* `once`: without a descriptor of our own, after poll said that there is room for a line. */
 static void flush(struct out *o, bool once)
 {
     int err = 0;
+    loop_cancel(o->loop, &o->soon);
     while (o->head && !err) {
-        err = write_first(o);
+        err = write_some(o, once ? 1 : LINES_AT_ONCE);
         if (once)
             break;
     }
@@ -146,8 +166,24 @@ static void hold(struct out *o, struct slice line, bool progress)
     o->held += line.n;
 }
 
-void out_put(struct out *o, struct slice line, bool progress)
+void out_flush(struct out *o)
 {
+    if (out_empty(o))
+        return;
+    if (o->own || o->kind == OUT_SOCKET)
+        flush(o, false);
+    else if (loop_watch(o->loop, &o->watch, o->fd, EPOLLOUT, on_ready, o) != 0)
+        reader_gone(o);
+}
+
+static void on_soon(void *arg)
+{
+    out_flush(arg);
+}
+
+void out_put(struct out *o, struct slice line, enum out_when when)
+{
+    bool progress = when == OUT_PROGRESS;
     if (o->gone)
         return;
     if (o->kind == OUT_FILE) {
@@ -163,10 +199,10 @@ void out_put(struct out *o, struct slice line, bool progress)
         return;
     }
     hold(o, line, progress);
-    if (o->own || o->kind == OUT_SOCKET)
-        flush(o, false);
-    else if (loop_watch(o->loop, &o->watch, o->fd, EPOLLOUT, on_ready, o) != 0)
-        reader_gone(o);
+    if (when == OUT_NOW || !o->pipe)
+        out_flush(o);
+    else if (o->soon.place == 0)
+        loop_at(o->loop, &o->soon, clock_ms() + SOON_MS, on_soon, o);
 }
 
 bool out_full(const struct out *o)
@@ -181,6 +217,7 @@ bool out_empty(const struct out *o)
 
 void out_close(struct out *o)
 {
+    out_flush(o);
     if (!out_empty(o) || o->lost)
         err_warn("stdout: the reader is too slow: lines were dropped (the session file has them)");
     if (!o->gone)

@@ -4,15 +4,6 @@
 
 #include <stdlib.h>
 
-/* FNV-1a. Two different lines with one hash would hide one of them: 2^-64, and the file has it. */
-static uint64_t hash_of(struct slice s)
-{
-    uint64_t h = 14695981039346656037ULL;
-    for (size_t i = 0; i < s.n; i++)
-        h = (h ^ (unsigned char)s.p[i]) * 1099511628211ULL;
-    return h ? h : 1;
-}
-
 static bool insert(uint64_t *hashes, size_t room, uint64_t h)
 {
     size_t i = h & (room - 1);
@@ -37,11 +28,12 @@ static void grow(struct seen *s)
     s->room = room;
 }
 
+/* Two different lines with one hash would hide one of them: 2^-64, and the file has it. */
 bool seen_before(struct seen *s, struct slice line)
 {
     if ((s->count + 1) * 2 > s->room)
         grow(s);
-    if (!insert(s->hashes, s->room, hash_of(line)))
+    if (!insert(s->hashes, s->room, slice_hash(line)))
         return true;
     s->count++;
     return false;

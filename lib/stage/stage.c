@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "journal/glance.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,8 +67,11 @@ static bool waited_enough(const struct stage *s, enum journal_role role)
 
 enum stage_partner stage_partner(struct stage *s, enum journal_role role)
 {
+    if (s->alive[role])
+        return PARTNER_HERE;
     switch (journal_life(s->journal, role)) {
     case LIFE_ALIVE:
+        s->alive[role] = s->looking; /* who dies after that causes another look */
         return PARTNER_HERE;
     case LIFE_GONE:
         return PARTNER_LOST;
@@ -79,12 +83,39 @@ enum stage_partner stage_partner(struct stage *s, enum journal_role role)
 
 /* --- Lines out. */
 
+/* No stage behind acts on such a line. */
+static bool may_wait(struct slice event)
+{
+    static const char *const names[] = {
+        "entry",          "learnt",        "invite.route",     "invite.sent",
+        "dialog.route",   "dialog.cseq",   "dialog.confirmed", "invite.progress",
+        "bye.sent",       "imdn.received", "dialog.refreshed", "msrp.listening",
+        "msrp.connected",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (slice_is(event, names[i]))
+            return true;
+    }
+    return false;
+}
+
+static enum out_when when_of(struct slice line)
+{
+    struct slice rest = line;
+    (void)slice_cut(&rest, ' '); /* the time */
+    (void)slice_cut(&rest, ' '); /* the program */
+    struct slice event = slice_cut(&rest, ' ');
+    if (slice_is(event, "msrp.progress"))
+        return OUT_PROGRESS;
+    return may_wait(event) ? OUT_SOON : OUT_NOW;
+}
+
 /* cpm-bye's stdout is the whole transcript, each line once, whichever way it came. */
-void stage_show(struct stage *s, struct slice line, bool progress)
+void stage_show(struct stage *s, struct slice line)
 {
     if (s->role == ROLE_BYE && seen_before(&s->seen, line))
         return;
-    out_put(&s->out, line, progress);
+    out_put(&s->out, line, when_of(line));
     in_pause(&s->in, out_full(&s->out));
 }
 
@@ -94,7 +125,7 @@ int stage_emit(struct stage *s, struct line_out *o, enum stage_how how)
     if (how == STAGE_PROGRESS) {
         int err = line_end(o);
         if (!err)
-            stage_show(s, (struct slice){o->text, o->n}, true);
+            stage_show(s, (struct slice){o->text, o->n});
         return err;
     }
     int err = journal_append(s->journal, o, how == STAGE_DURABLE, &text);
@@ -106,7 +137,7 @@ int stage_emit(struct stage *s, struct line_out *o, enum stage_how how)
         s->file_failed = true;
         return err;
     }
-    stage_show(s, text, false);
+    stage_show(s, text);
     return 0;
 }
 
@@ -156,7 +187,7 @@ static void on_file_line(void *arg, const struct line *l, struct slice text)
         return;
     memcpy(whole, text.p, text.n);
     whole[text.n] = '\n';
-    stage_show(s, (struct slice){whole, text.n + 1}, slice_is(l->event, "msrp.progress"));
+    stage_show(s, (struct slice){whole, text.n + 1});
 }
 
 /* --- Lines in. */
@@ -172,12 +203,12 @@ static void copy_line(struct stage *s, struct slice text)
     if (s->line.wall_ms == 0) {
         /* Written by a person or a script: it gets a time and our name. */
         if (line_complete(text, &o) == 0)
-            stage_show(s, (struct slice){o.text, o.n}, false);
+            stage_show(s, (struct slice){o.text, o.n});
         return;
     }
     memcpy(o.text, text.p, text.n);
     o.text[text.n] = '\n';
-    stage_show(s, (struct slice){o.text, text.n + 1}, slice_is(s->line.event, "msrp.progress"));
+    stage_show(s, (struct slice){o.text, text.n + 1});
 }
 
 /* Facts are in the file before they are on the pipe: so cpm-bye reads the file first, and its
@@ -189,10 +220,19 @@ static void on_input_line(void *arg, struct slice text)
         s->line.sid.n <= LINE_NAME_MAX) {
         memcpy(s->first_sid, s->line.sid.p, s->line.sid.n);
         look(s);
-    } else if (s->role == ROLE_BYE) {
+    } else if (s->role == ROLE_BYE && !s->taking) {
         look(s);
     }
+    s->taking = true;
     copy_line(s, text);
+}
+
+static void on_input_taken(void *arg)
+{
+    struct stage *s = arg;
+    s->taking = false;
+    if (s->role != ROLE_BYE)
+        look(s);
 }
 
 static void on_changed(void *arg)
@@ -201,6 +241,18 @@ static void on_changed(void *arg)
     in_pause(&s->in, out_full(&s->out));
     look(s);
 }
+
+/* Where the stages before have told of each line, the file does not say it too, until now. */
+static void on_input_ended(void *arg)
+{
+    struct stage *s = arg;
+    if (s->phase == WAITING || s->phase == WORKING)
+        journal_watch(s->journal, s->loop, JOURNAL_LINES, on_changed, s);
+    journal_look_soon(s->journal);
+    on_changed(s);
+}
+
+static const struct in_ops in_ops = {on_input_line, on_input_taken, on_input_ended};
 
 /* --- The phases. */
 
@@ -225,13 +277,8 @@ void stage_enter(struct stage *s)
     /* A partner that does not come must be noticed without any other event. */
     stage_later(s, stage_start_timeout(s));
     if (s->role == ROLE_BYE) {
-        struct journal *again; /* the lines that were read before we joined */
-        bool grew;
-        if (journal_open(&again, s->options->session, JOURNAL_READ) == 0) {
-            journal_on_line(again, on_file_line, s);
-            (void)journal_read(again, &grew); /* only for the transcript */
-            journal_close(again);
-        }
+        struct glance before = {0}; /* the lines that were read before we joined */
+        (void)journal_glance(s->options->session, &before, on_file_line, s); /* a transcript only */
         journal_on_line(s->journal, on_file_line, s);
     }
     s->ops->joined(s, s->arg);
@@ -282,6 +329,7 @@ static void copy_on(struct stage *s)
 {
     if (s->phase == COPYING && input_over(s)) {
         s->phase = FLUSHING;
+        out_flush(&s->out);
         loop_at(s->loop, &s->timer, clock_ms() + FLUSH_WAIT_MS, on_flush_timeout, s);
     }
     if (s->phase == FLUSHING && out_empty(&s->out))
@@ -337,6 +385,7 @@ static void look(struct stage *s)
     if (s->looking || s->phase == OVER)
         return;
     s->looking = true;
+    memset(s->alive, 0, sizeof s->alive);
     int err = journal_read(s->journal, &grew);
     if (err)
         file_lost(s, err);
@@ -347,6 +396,7 @@ static void look(struct stage *s)
         step(s);
     } while (s->phase != before && s->phase != OVER);
     s->looking = false;
+    memset(s->alive, 0, sizeof s->alive);
 }
 
 void stage_end(struct stage *s, int status)
@@ -449,14 +499,13 @@ int stage_run(struct loop *loop, enum journal_role role, const struct stage_opti
     out_open(&s.out, loop, on_changed, &s);
     s.in = (struct in){.loop = loop};
     if (role != ROLE_INVITE && !o->alone)
-        in_open(&s.in, loop, on_input_line, on_changed, &s);
+        in_open(&s.in, loop, &in_ops, &s);
     int err = loop_signals(loop, signals, on_signal, &s);
-    if (!err)
-        err = journal_watch(s.journal, loop, on_changed, &s);
     if (err) {
         err_line("start", strerror(err), NULL);
         s.status = EX_OSERR;
     } else {
+        journal_watch(s.journal, loop, s.in.open ? JOURNAL_LOCKS : JOURNAL_LINES, on_changed, &s);
         loop_run(loop);
     }
     close_all(&s);

@@ -22,14 +22,22 @@ struct out {
     struct out_line *head, **tail;
     size_t held; /* octets waiting */
     struct loop_fd watch;
+    struct loop_timer soon;     /* lines that wait for more */
     void (*changed)(void *arg); /* drained, or the reader went away */
     void *arg;
 };
 
 #define OUT_HELD_MAX (256 * 1024)
 
+enum out_when {
+    OUT_NOW,
+    OUT_SOON, /* with the next one that goes now, or a moment later: each write wakes a process */
+    OUT_PROGRESS, /* the same, and the first to be dropped */
+};
+
 void out_open(struct out *o, struct loop *loop, void (*changed)(void *arg), void *arg);
-void out_put(struct out *o, struct slice line, bool progress);
+void out_put(struct out *o, struct slice line, enum out_when when);
+void out_flush(struct out *o);      /* nothing waits for more any longer */
 bool out_full(const struct out *o); /* then the stage stops reading its input */
 bool out_empty(const struct out *o);
 void out_close(struct out *o);
@@ -47,13 +55,17 @@ struct in {
     bool overlong;
     struct buf line;
     struct loop_fd watch;
-    void (*take)(void *arg, struct slice line); /* without its newline */
-    void (*ended)(void *arg);
+    const struct in_ops *ops;
     void *arg;
 };
 
-void in_open(struct in *in, struct loop *loop, void (*take)(void *arg, struct slice line),
-             void (*ended)(void *arg), void *arg);
+struct in_ops {
+    void (*take)(void *arg, struct slice line); /* without its newline */
+    void (*taken)(void *arg);                   /* all that came at once */
+    void (*ended)(void *arg);
+};
+
+void in_open(struct in *in, struct loop *loop, const struct in_ops *ops, void *arg);
 void in_pause(struct in *in, bool pause);
 void in_close(struct in *in);
 
@@ -92,6 +104,8 @@ struct stage {
     int64_t signalled;
     bool file_failed;  /* a line could not be written: 74 */
     bool looking;      /* inside look: no recursion */
+    bool alive[5];     /* by role: was, in this look */
+    bool taking;       /* lines from stdin, some of those that came at once */
     int64_t started;   /* the first claim try, the wait for an attempt, or the joining */
     int64_t abandoned; /* when the stage before was seen dead, its pipe still open; 0: not */
     char sid[LINE_NAME_MAX + 1];
@@ -110,7 +124,7 @@ void stage_try_to_join(struct stage *s);  /* the phase WAITING */
 void stage_enter(struct stage *s); /* the attempt is ours */
 void stage_finish(struct stage *s, int status);
 void stage_later(struct stage *s, int64_t ms); /* look again then, or sooner */
-void stage_show(struct stage *s, struct slice line, bool progress);
+void stage_show(struct stage *s, struct slice line);
 int64_t stage_start_timeout(const struct stage *s);
 
 #endif

@@ -100,6 +100,26 @@ static void test_durations(void)
     }
 }
 
+static void digits_read(uint64_t value, const char *want)
+{
+    char text[NUM_DIGITS + 1] = "";
+    text[num_digits(text, value)] = '\0';
+    tap_is_str(text, want, want);
+}
+
+static void test_digits(void)
+{
+    char text[] = "xxxxx";
+    digits_read(0, "0");
+    digits_read(9, "9");
+    digits_read(10, "10");
+    digits_read(UINT64_MAX, "18446744073709551615");
+    num_digits_of(text + 1, 3, 7);
+    tap_is_str(text, "x007x", "with zeros in front");
+    num_digits_of(text + 1, 3, 12345);
+    tap_is_str(text, "x345x", "the last digits");
+}
+
 static void test_slices(void)
 {
     struct slice rest = SLICE("a,,b");
@@ -202,6 +222,7 @@ int main(void)
     size_reads(1ULL << 30, "1.0 GiB");
     size_reads(UINT64_MAX, "16.0 EiB");
     test_durations();
+    test_digits();
     test_slices();
     test_buffers();
     test_clock();

@@ -65,9 +65,12 @@ static void test_torn_tail(void)
     bool grew;
     line_begin(&o, "bye.request", "a");
     tap_is_int(journal_append(j, &o, true, NULL), 0, "appended behind a torn tail");
+    tap_ok(!journal_has(j, "bye.request"), "not a fact yet: a torn line stood before it");
     tap_ok(journal_read(j, &grew) == 0 && journal_has(j, "bye.request") && !journal_has(j, "outco"),
            "the torn line is closed and not read, the new one is");
     tap_is_int(journal_outcome(j, 75, "test", NULL), 0, "an outcome is written");
+    tap_ok(journal_has(j, "outcome") && journal_read(j, &grew) == 0 && !grew,
+           "who has read all before his line has read it too");
     tap_is_int(journal_outcome(j, 0, "test", NULL), EEXIST, "but once");
     tap_ok(journal_read(j, &grew) == 0 && journal_number(j, "outcome.status", -1) == 75,
            "and the first one stands");
