@@ -28,6 +28,12 @@ struct out_line {
     char text[];
 };
 
+enum out_when {
+    OUT_NOW,
+    OUT_SOON, /* with the next one that goes now, or a moment later: each write wakes a process */
+    OUT_PROGRESS, /* the same, and the first to be dropped */
+};
+
 static void on_ready(void *arg, uint32_t events);
 
 void out_open(struct out *o, struct loop *loop, void (*changed)(void *arg), void *arg)
@@ -181,8 +187,36 @@ static void on_soon(void *arg)
     out_flush(arg);
 }
 
-void out_put(struct out *o, struct slice line, enum out_when when)
+/* No stage behind acts on such a line. */
+static bool may_wait(struct slice event)
 {
+    static const char *const names[] = {
+        "entry",          "learnt",        "invite.route",     "invite.sent",
+        "dialog.route",   "dialog.cseq",   "dialog.confirmed", "invite.progress",
+        "bye.sent",       "imdn.received", "dialog.refreshed", "msrp.listening",
+        "msrp.connected",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (slice_is(event, names[i]))
+            return true;
+    }
+    return false;
+}
+
+static enum out_when when_of(struct slice line)
+{
+    struct slice rest = line;
+    (void)slice_cut(&rest, ' '); /* the time */
+    (void)slice_cut(&rest, ' '); /* the program */
+    struct slice event = slice_cut(&rest, ' ');
+    if (slice_is(event, "msrp.progress"))
+        return OUT_PROGRESS;
+    return may_wait(event) ? OUT_SOON : OUT_NOW;
+}
+
+void out_put(struct out *o, struct slice line)
+{
+    enum out_when when = when_of(line);
     bool progress = when == OUT_PROGRESS;
     if (o->gone)
         return;

@@ -83,39 +83,12 @@ enum stage_partner stage_partner(struct stage *s, enum journal_role role)
 
 /* --- Lines out. */
 
-/* No stage behind acts on such a line. */
-static bool may_wait(struct slice event)
-{
-    static const char *const names[] = {
-        "entry",          "learnt",        "invite.route",     "invite.sent",
-        "dialog.route",   "dialog.cseq",   "dialog.confirmed", "invite.progress",
-        "bye.sent",       "imdn.received", "dialog.refreshed", "msrp.listening",
-        "msrp.connected",
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (slice_is(event, names[i]))
-            return true;
-    }
-    return false;
-}
-
-static enum out_when when_of(struct slice line)
-{
-    struct slice rest = line;
-    (void)slice_cut(&rest, ' '); /* the time */
-    (void)slice_cut(&rest, ' '); /* the program */
-    struct slice event = slice_cut(&rest, ' ');
-    if (slice_is(event, "msrp.progress"))
-        return OUT_PROGRESS;
-    return may_wait(event) ? OUT_SOON : OUT_NOW;
-}
-
 /* cpm-bye's stdout is the whole transcript, each line once, whichever way it came. */
 void stage_show(struct stage *s, struct slice line)
 {
     if (s->role == ROLE_BYE && seen_before(&s->seen, line))
         return;
-    out_put(&s->out, line, when_of(line));
+    out_put(&s->out, line);
     in_pause(&s->in, out_full(&s->out));
 }
 

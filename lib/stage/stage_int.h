@@ -29,16 +29,10 @@ struct out {
 
 #define OUT_HELD_MAX (256 * 1024)
 
-enum out_when {
-    OUT_NOW,
-    OUT_SOON, /* with the next one that goes now, or a moment later: each write wakes a process */
-    OUT_PROGRESS, /* the same, and the first to be dropped */
-};
-
 void out_open(struct out *o, struct loop *loop, void (*changed)(void *arg), void *arg);
-void out_put(struct out *o, struct slice line, enum out_when when);
-void out_flush(struct out *o);      /* nothing waits for more any longer */
-bool out_full(const struct out *o); /* then the stage stops reading its input */
+void out_put(struct out *o, struct slice line); /* a whole event line */
+void out_flush(struct out *o);                  /* nothing waits for more any longer */
+bool out_full(const struct out *o);             /* then the stage stops reading its input */
 bool out_empty(const struct out *o);
 void out_close(struct out *o);
 
