@@ -291,11 +291,7 @@ static void test_basic(void)
 static void ask_too_late(struct party *p, struct sip_server *s, const struct osip_message *m,
                          struct sip_server *invite)
 {
-    struct line_out o;
-
-    line_begin(&o, "bye.request", journal_sid(p->facts));
-    if (journal_append(p->facts, &o, false, NULL) != 0)
-        abort();
+    ask_for_end(p);
     refuse(p, s, m, invite);
 }
 

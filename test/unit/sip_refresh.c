@@ -248,11 +248,8 @@ static bool has_fired(struct party *p)
 static void test_end_is_written(void)
 {
     struct party *p = talk("200;refresher=uac");
-    struct line_out o;
 
-    line_begin(&o, "bye.request", journal_sid(p->facts));
-    if (journal_append(p->facts, &o, false, NULL) != 0)
-        abort();
+    ask_for_end(p);
     tap_ok(!journal_has(p->facts, "bye.request"), "not read yet");
     fire(&p->agent->refresh_timer);
     run_until(has_fired);
