@@ -329,6 +329,24 @@ END
   assert_summary 'delivered 1, deferred 1, refused 0, expired 0'
 }
 
+@test "run: a recipient who wants credentials puts off his own messages only" {
+  start_sink --behave 1:challenge=secret --behave 3:challenge=secret --behave 4:challenge=secret
+  add_message one "$BOB" "sip:carol@$SINK_HOST" "sip:dave@$SINK_HOST" "sip:eve@$SINK_HOST"
+  run_queue --jobs 1
+  assert_status "$STATUS" 0
+  assert_summary 'delivered 1, deferred 3, refused 0, expired 0'
+  [ "$(grep -l ' outcome .*status=77' -r q/wait | wc -l)" -eq 3 ]
+}
+
+@test "run: credentials that a second recipient wants too are our own fault" {
+  start_sink --behave challenge=secret
+  add_message one "$BOB" "sip:carol@$SINK_HOST" "sip:dave@$SINK_HOST"
+  run_queue --jobs 1
+  assert_status "$STATUS" 77
+  assert_summary 'delivered 0, deferred 2, refused 0, expired 0'
+  grep -F 'run: ended by status 77, the fault is on this side: 1 due entries were not tried' err
+}
+
 @test "hold, release, remove: at once where nobody is at work, and each may be repeated" {
   add_message one sip:bob@example.net >one
   add_message two sip:bob@example.net >two

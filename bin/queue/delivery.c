@@ -153,6 +153,7 @@ static void settle(void *arg)
         return;
     }
     d->waiting = false;
+    d->runner->let_in = d->runner->let_in || queue_set_up(d->entry);
     delivery_step(d, WHEN_ENDED);
 }
 
@@ -224,6 +225,16 @@ static void stop_pass(struct delivery *d, int status)
     d->runner->ours = status;
 }
 
+/* One recipient who wants credentials that we do not have is his own matter. Where a second one
+ * does, and none has let us in, ours are wrong. */
+static void note_challenge(struct delivery *d, int status)
+{
+    struct runner *r = d->runner;
+    if (r->challenger && r->challenger != d->to && !r->let_in)
+        stop_pass(d, status);
+    r->challenger = d->to;
+}
+
 static void note_failure(struct delivery *d, const struct queue_decision *to)
 {
     struct journal *j = d->entry->journal;
@@ -240,6 +251,8 @@ static void note_failure(struct delivery *d, const struct queue_decision *to)
         stop_pass(d, status);
     else if (!queue_set_up(d->entry))
         d->to->not_before = to->due;
+    if (queue_challenged(d->entry))
+        note_challenge(d, status);
 }
 
 /* Moves it as decided. 0 or an errno value. */

@@ -170,6 +170,8 @@ static void begin_pass(struct runner *r)
         purge(r);
     r->counts.busy = 0;
     r->ours = 0;
+    r->challenger = NULL;
+    r->let_in = false;
     r->resting = false;
     int err = take_names(r);
     if (err) {

@@ -34,9 +34,11 @@ struct runner {
     int64_t next_due; /* epoch seconds, of what is not due yet; INT64_MAX: nothing */
     int64_t purge_at; /* clock_ms */
     struct counts counts;
-    int ours;     /* the status of a failure that is our own fault: no further deliveries */
-    bool broken;  /* the folder itself cannot be read: there is no pass to come */
-    bool resting; /* with --watch: after such a failure, until the next pass */
+    int ours; /* the status of a failure that is our own fault: no further deliveries */
+    struct recipient *challenger; /* who wanted credentials that we do not have, in this pass */
+    bool let_in;                  /* a session was set up, in this pass */
+    bool broken;                  /* the folder itself cannot be read: there is no pass to come */
+    bool resting;                 /* with --watch: after such a failure, until the next pass */
     int signal;
     bool asked_twice;
     struct loop_timer fill, look;

@@ -152,8 +152,12 @@ enum queue_class { CLASS_DONE, CLASS_FAILED, CLASS_HELD, CLASS_OURS, CLASS_LATER
 /* What a queue does about an exit status (cpm-deliver(1)); `sent`: the INVITE left. */
 enum queue_class queue_class_of(int status, bool sent);
 /* The same for an attempt of this entry that ended. A certificate that the recipient showed for the
- * media is his matter: one recipient must not stop the deliveries to all others. */
+ * media, and credentials that he or a proxy before him wants (401, 407), are his matter: one
+ * recipient must not stop the deliveries to all others. */
 enum queue_class queue_class_of_end(const struct queue_entry *e, int status);
+/* Did the last attempt end with credentials that were wanted? Of more than one recipient that says
+ * that ours are wrong. */
+bool queue_challenged(const struct queue_entry *e);
 
 /* When the attempt after number `attempts` is due, in epoch seconds: the same for the same entry.
  */

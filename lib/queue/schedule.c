@@ -71,11 +71,21 @@ static bool was_sent(const struct queue_entry *e)
     return journal_has(e->journal, "invite.sent");
 }
 
+bool queue_challenged(const struct queue_entry *e)
+{
+    int64_t code = journal_number(e->journal, "invite.failed.code", 0);
+    return code == 401 || code == 407; /* RFC 3261 22 */
+}
+
+static bool showed_certificate(const struct queue_entry *e)
+{
+    return journal_has(e->journal, "invite.answered") &&
+           journal_number(e->journal, "msrp.failed.status", EX_OK) == EX_NOPERM;
+}
+
 enum queue_class queue_class_of_end(const struct queue_entry *e, int status)
 {
-    const struct journal *j = e->journal;
-    bool his = status == EX_NOPERM && journal_has(j, "invite.answered") &&
-               journal_number(j, "msrp.failed.status", EX_OK) == EX_NOPERM;
+    bool his = status == EX_NOPERM && (showed_certificate(e) || queue_challenged(e));
     return his ? CLASS_LATER : queue_class_of(status, was_sent(e));
 }
 
