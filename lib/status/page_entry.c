@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "ladder/ladder.h"
 #include "status/past.h"
 
 #include <stdlib.h>
@@ -137,6 +138,28 @@ static void attempts(struct page *p, const struct status_history *past)
     page_section_end(p);
 }
 
+/* --- The call as a picture. */
+
+/* What is wrong with the journal is said where it is shown. A picture may be wider than the screen:
+ * it is scrolled by itself, also with keys. */
+static void picture(struct page *p, const struct status_past *a, const char *heading)
+{
+    struct ladder_options options = {.attempt = a->sid};
+    struct ladder *l = ladder_new(&options);
+    struct status_lines all = {NULL, SIZE_MAX, ladder_line, l};
+    struct ladder_svg how = {.id = "call", .in_page = true};
+    size_t left_out;
+    (void)status_lines(p->r->s, p->r->id, &all, &left_out);
+    page_section(p, "picture", heading);
+    html_add(&p->h, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" "
+                    "aria-labelledby=\"picture\">\n");
+    if (!p->h.error)
+        p->h.error = ladder_svg(l, &how, &p->out);
+    html_add(&p->h, "</div>\n");
+    page_section_end(p);
+    ladder_free(l);
+}
+
 /* --- The journal. */
 
 struct journal_table {
@@ -238,6 +261,8 @@ unsigned page_entry(const struct status_request *r, FILE *f)
     (void)status_history_new(r->s, r->id, &past); /* the journal below says what is wrong */
     page_begin(&p, r, "Entry", e->id, mood_of(e), true);
     facts(&p, e);
+    if (past->count > 0)
+        picture(&p, &past->list[past->count - 1], "The last attempt");
     attempts(&p, past);
     journal(&p, NULL);
     json_link(&p, "/api/entry/");
@@ -293,6 +318,7 @@ unsigned page_session(const struct status_request *r, FILE *f)
     page_begin(&p, r, a ? "Attempt" : "No attempt yet", a ? name : "", MOOD_NONE, true);
     if (a) {
         session_facts(&p, e, a);
+        picture(&p, a, "The call");
         journal(&p, a);
     } else {
         facts(&p, e);

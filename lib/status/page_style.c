@@ -91,6 +91,8 @@ const char page_style[] =
     "progress::-webkit-progress-value { background: var(--bar); }\n"
     "progress::-moz-progress-bar { background: var(--bar); }\n"
     ".scroll { overflow-x: auto; }\n"
+    ".scroll:focus-visible { outline: 3px solid var(--link); }\n"
+    ".ladder { display: block; }\n"
     "@media (max-width: 64rem) {\n"
     ".entry .id { display: block; margin: 0; }\n"
     "progress { width: 8rem; }\n"

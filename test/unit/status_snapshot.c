@@ -76,7 +76,7 @@ static void pages(struct snapshot *s)
     tap_ok(says(s, "/entry/%6aournal", NULL, 200, "msrp://h:1/***;tcp"), "its journal, cleaned");
     tap_ok(says(s, "/entry/none", NULL, 404, "purged"), "no such entry");
     tap_ok(says(s, "/session/journal", NULL, 200, "+2.000"), "a session's times from its start");
-    tap_ok(says(s, "/session/journal", "attempt=1", 200, "Attempt"), "by number");
+    tap_ok(says(s, "/session/journal", "attempt=1", 200, "<svg "), "by number, as a picture");
     tap_ok(says(s, "/session/journal", "attempt=2", 404, "no such attempt"), "none of that number");
     tap_ok(says(s, "/session/journal", "attempt=x", 404, "no such attempt"), "no number");
     tap_ok(says(s, "/", "refresh=5", 200, "http-equiv=\"refresh\" content=\"5\""), "it refreshes");
