@@ -117,6 +117,12 @@ static void refuse(struct program *p, int status, const char *why, const char *h
     msrp_serve_refuse(&serve_ops, p, status, p->path, why, hint);
 }
 
+/* What is short here says nothing about the message. */
+static int input_status(int err)
+{
+    return err == EMFILE || err == ENFILE || err == ENOMEM ? EX_OSERR : EX_NOINPUT;
+}
+
 /* Opens it and reads what the offer needs. False: refused. */
 static bool read_message(struct program *p, uint64_t *content)
 {
@@ -128,12 +134,12 @@ static bool read_message(struct program *p, uint64_t *content)
     if (!err)
         err = cpim_read_head(p->file.fd, &head, &c, &octets, &verdict);
     if (err) {
-        refuse(p, EX_NOINPUT, err == ESPIPE ? "not a regular file" : strerror(err), NULL);
+        refuse(p, input_status(err), err == ESPIPE ? "not a regular file" : strerror(err), NULL);
     } else if (verdict != CPIM_OK) {
         refuse(p, EX_DATAERR, cpim_error_text(verdict), "cpm-compose makes a message of any file");
         err = EBADMSG;
     } else if ((err = cpim_identity(p->file.fd, &c, &p->message_id)) != 0) {
-        refuse(p, EX_NOINPUT, strerror(err), NULL);
+        refuse(p, input_status(err), strerror(err), NULL);
     } else {
         *content = p->file.size - c.content_at;
         p->from = slice_dup(c.from_uri);

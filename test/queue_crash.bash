@@ -89,3 +89,31 @@ crash_run() { # PROGRAM ERRNO [beside]
   [ "$points" -gt 0 ]
   [ "$CONFIRMED" -eq 0 ]
 }
+
+# The program may have so many descriptors, from none of its own on until they suffice.
+starve() { # PROGRAM
+  local n=3 id variable=CPM_EXEC_${1#cpm-} run=(cpm-queue)
+  variable=${variable//-/_}
+  [ "$1" != cpm-queue ] || run=(./starved)
+  CONFIRMED=0 WINDOW=0
+  start_sink
+  CAROL_THERE=sip:carol@$SINK_HOST
+  while :; do
+    id=starve-$1-$n
+    rm -rf q
+    add_message "$id" "$BOB" "$CAROL_THERE" >out
+    printf '#!/bin/bash\nulimit -n %d\nexec %s "$@"\n' $n "$CPM_BIN/$1" >starved
+    chmod +x starved
+    STATUS=0
+    env "${variable^^}=$PWD/starved" timeout --foreground "$GUARD" "${run[@]}" -q -Q q run --jobs 2 --accept-timeout 1 \
+      2>err >out 3>&- || STATUS=$?
+    [ "$STATUS" -ne 124 ]
+    [ -z "$(ls q/held)" ] # the fault is ours
+    [ -s err ] || [ -n "$(ls q/wait)" ] || break
+    n=$((n + 1))
+    assert_recovered "$id" 0
+  done
+  echo "# run, $1 with 3 to $((n - 1)) descriptors: lost 0, repeated though confirmed $CONFIRMED" >&3
+  [ "$CONFIRMED" -eq 0 ]
+  [ "$n" -gt 4 ]
+}

@@ -99,3 +99,9 @@ CAROL=sip:carol@example.net
   [ -z "$CALL" ]
   assert_count done 1
 }
+
+@test "run: descriptors run out in cpm-queue" { starve cpm-queue; }
+@test "run: descriptors run out in cpm-deliver" { starve cpm-deliver; }
+@test "run: descriptors run out in cpm-invite" { starve cpm-invite; }
+@test "run: descriptors run out in cpm-msrp-serve" { starve cpm-msrp-serve; }
+@test "run: descriptors run out in cpm-bye" { starve cpm-bye; }

@@ -72,17 +72,6 @@ static void send_all(struct run *r, int signal)
 
 /* --- Starting. */
 
-/* Without a descriptor to watch it by (EMFILE), nobody would learn of its end. */
-static void end_unwatched(struct child *c)
-{
-    (void)kill(c->pid, SIGTERM);
-    while (waitpid(c->pid, &c->wait_status, 0) < 0) {
-        if (errno != EINTR)
-            break;
-    }
-    c->pid = 0;
-}
-
 static void open_and_begin(void *arg);
 
 static void on_composed(void *arg, int wait_status)
@@ -114,11 +103,8 @@ static void compose(void *arg)
     if (null >= 0)
         (void)close(null);
     if (!err) {
-        err = loop_child(r->loop, &c->watch, c->pid, on_composed, r);
-        if (err)
-            end_unwatched(c);
-    }
-    if (err) {
+        loop_child(r->loop, &c->watch, c->pid, on_composed, r);
+    } else {
         err_line("cpm-compose", strerror(err), NULL);
         r->failed = err == ENOENT ? 127 : EX_OSERR;
         loop_stop(r->loop);
@@ -152,10 +138,8 @@ static int start_stage(struct run *r, int i, int from, int to)
     }
     c->run = r;
     c->started = true;
-    err = loop_child(r->loop, &c->watch, c->pid, on_child, c);
-    if (err)
-        end_unwatched(c);
-    return err;
+    loop_child(r->loop, &c->watch, c->pid, on_child, c);
+    return 0;
 }
 
 struct ends {

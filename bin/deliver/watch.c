@@ -44,7 +44,7 @@ static int start(struct watch *w, char *const argv[])
     if (err)
         w->pid = 0;
     else
-        err = loop_child(w->loop, &w->child, w->pid, on_end, w);
+        loop_child(w->loop, &w->child, w->pid, on_end, w);
     return err;
 }
 
@@ -91,5 +91,5 @@ void watch_end(struct watch *w)
     loop_at(w->loop, &late, clock_ms() + END_MS, on_late, w);
     loop_run(w->loop);
     loop_cancel(w->loop, &late);
-    loop_unwatch(w->loop, &w->child.pidfd);
+    loop_forget_child(&w->child);
 }

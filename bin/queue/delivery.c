@@ -63,7 +63,8 @@ int delivery_spawn(struct delivery *d, const struct spawn_fd *fds, size_t n, boo
         d->pid = 0;
         return err;
     }
-    return loop_child(d->runner->loop, &d->child, d->pid, handler, d);
+    loop_child(d->runner->loop, &d->child, d->pid, handler, d);
+    return 0;
 }
 
 void delivery_stop_all(struct runner *r, int signal)
@@ -80,8 +81,11 @@ void delivery_stop_all(struct runner *r, int signal)
 static int spawn_silent(struct delivery *d, void (*handler)(void *arg, int wait_status))
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null < 0)
-        return errno;
+    if (null < 0) {
+        int err = errno;
+        err_line("/dev/null", strerror(err), NULL);
+        return err;
+    }
     struct spawn_fd fds[] = {{null, STDIN_FILENO}, {null, STDOUT_FILENO}};
     int err = delivery_spawn(d, fds, 2, false, handler);
     (void)close(null);

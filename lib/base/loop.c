@@ -12,7 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BATCH 64
+#define BATCH         64
+#define CHILD_LOOK_MS 100
 
 struct loop {
     int epoll;
@@ -205,32 +206,51 @@ int loop_signals(struct loop *l, const int *signals, void (*handler)(void *arg, 
     return loop_watch(l, &l->signals, fd, EPOLLIN, on_signal, l);
 }
 
-static void on_child(void *arg, uint32_t events)
+static bool reap(struct loop_child *c)
 {
-    struct loop_child *c = arg;
     int status;
-    (void)events;
     if (waitpid(c->pid, &status, WNOHANG) != c->pid)
-        return;
-    loop_unwatch(c->loop, &c->pidfd);
-    (void)close(c->pidfd.fd);
+        return false;
+    loop_forget_child(c);
     c->handler(c->arg, status);
+    return true;
 }
 
-int loop_child(struct loop *l, struct loop_child *c, pid_t pid,
-               void (*handler)(void *arg, int wait_status), void *arg)
+static void on_child(void *arg, uint32_t events)
+{
+    (void)events;
+    (void)reap(arg); /* not yet: it is told again */
+}
+
+static void look_at_child(void *arg)
+{
+    struct loop_child *c = arg;
+    if (!reap(c))
+        loop_at(c->loop, &c->look, clock_ms() + CHILD_LOOK_MS, look_at_child, c);
+}
+
+void loop_child(struct loop *l, struct loop_child *c, pid_t pid,
+                void (*handler)(void *arg, int wait_status), void *arg)
 {
     int fd = (int)syscall(SYS_pidfd_open, pid, 0u); /* close-on-exec by itself */
-    if (fd < 0)
-        return errno;
     c->loop = l;
     c->pid = pid;
     c->handler = handler;
     c->arg = arg;
-    int err = loop_watch(l, &c->pidfd, fd, EPOLLIN, on_child, c);
-    if (err)
+    if (fd >= 0 && loop_watch(l, &c->pidfd, fd, EPOLLIN, on_child, c) == 0)
+        return;
+    if (fd >= 0)
         (void)close(fd);
-    return err;
+    loop_at(l, &c->look, clock_ms() + CHILD_LOOK_MS, look_at_child, c);
+}
+
+void loop_forget_child(struct loop_child *c)
+{
+    if (c->pidfd.on) {
+        loop_unwatch(c->loop, &c->pidfd);
+        (void)close(c->pidfd.fd);
+    }
+    loop_cancel(c->loop, &c->look);
 }
 
 void loop_run(struct loop *l)

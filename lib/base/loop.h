@@ -1,6 +1,6 @@
 /* One event loop a process: descriptors, deadlines, signals, children. Nothing here blocks but
- * loop_run, and nothing polls. Handlers may add and remove anything, also themselves, and may free
- * the structs after taking them off. */
+ * loop_run, and nothing polls (but see loop_child). Handlers may add and remove anything, also
+ * themselves, and may free the structs after taking them off. */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
 
@@ -31,6 +31,7 @@ struct loop_timer {
 
 struct loop_child {
     struct loop_fd pidfd;
+    struct loop_timer look; /* where there is no descriptor for it */
     struct loop *loop;
     pid_t pid;
     void (*handler)(void *arg, int wait_status); /* called once, the child is reaped */
@@ -59,8 +60,11 @@ int loop_signals(struct loop *l, const int *signals, void (*handler)(void *arg, 
 /* Inside a signal handler: did a process send it (kill), and not a terminal to its whole group? */
 bool loop_signal_was_sent(const struct loop *l);
 
-int loop_child(struct loop *l, struct loop_child *c, pid_t pid,
-               void (*handler)(void *arg, int wait_status), void *arg);
+/* Whoever has started a child learns of its end, whatever is short: without a descriptor to watch
+ * it by (EMFILE), it is looked at ten times a second. */
+void loop_child(struct loop *l, struct loop_child *c, pid_t pid,
+                void (*handler)(void *arg, int wait_status), void *arg);
+void loop_forget_child(struct loop_child *c); /* before its end; nobody reaps it then */
 
 void loop_run(struct loop *l); /* until loop_stop */
 void loop_stop(struct loop *l);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -114,10 +115,28 @@ static void test_signals_and_children(struct world *w)
     pid_t pid = fork();
     if (pid == 0)
         _exit(7);
-    tap_is_int(loop_child(w->loop, &c, pid, on_child, w), 0, "a child is watched");
+    loop_child(w->loop, &c, pid, on_child, w);
     loop_run(w->loop);
-    tap_ok(WIFEXITED(w->status) && WEXITSTATUS(w->status) == 7, "and its end is told");
+    tap_ok(WIFEXITED(w->status) && WEXITSTATUS(w->status) == 7, "the end of a child is told");
     tap_ok(waitpid(pid, NULL, WNOHANG) < 0 && errno == ECHILD, "and it is reaped");
+}
+
+static void test_child_without_descriptors(struct world *w)
+{
+    struct rlimit all, none;
+    struct loop_child c = {0};
+    int next = dup(STDIN_FILENO);
+    (void)close(next);
+    tap_is_int(getrlimit(RLIMIT_NOFILE, &all), 0, "the limit of descriptors is known");
+    none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = all.rlim_max};
+    tap_is_int(setrlimit(RLIMIT_NOFILE, &none), 0, "and none is left");
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(8);
+    loop_child(w->loop, &c, pid, on_child, w);
+    loop_run(w->loop);
+    tap_ok(WIFEXITED(w->status) && WEXITSTATUS(w->status) == 8, "the end of a child is told still");
+    tap_is_int(setrlimit(RLIMIT_NOFILE, &all), 0, "the limit is back");
 }
 
 static void test_locks(const char *path)
@@ -179,6 +198,7 @@ int main(void)
     test_timers(&w);
     test_descriptors(&w);
     test_signals_and_children(&w);
+    test_child_without_descriptors(&w);
     loop_free(w.loop);
     test_locks(path);
     test_private(path, link);

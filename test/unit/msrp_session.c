@@ -351,8 +351,7 @@ static void play(int (*peer)(void))
     loop_at(w.loop, &w.answer_timer, clock_ms() + w.answer_after_ms, answer, NULL);
     if (w.stop_after_ms)
         loop_at(w.loop, &w.stop_timer, clock_ms() + w.stop_after_ms, stop, NULL);
-    if (loop_child(w.loop, &w.child, pid, child_ended, NULL) != 0)
-        exit(2);
+    loop_child(w.loop, &w.child, pid, child_ended, NULL);
     loop_run(w.loop);
     msrp_session_free(w.s);
     msrp_file_close(&w.file);
