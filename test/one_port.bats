@@ -4,80 +4,13 @@
 bats_require_minimum_version 1.5.0
 load helper
 load peers
+load one_port
 
 setup_file() {
   ulimit -n 1024 # an ordinary user's
 }
 
-teardown() {
-  [ -z "${STOPPED:-}" ] || kill -CONT "$STOPPED"
-  stop_sink
-  stop_peers
-}
-
-# Deliveries tell the pid of their cpm-msrp-serve in NAME.pid.
-share() { # [LISTEN]
-  pick_host
-  PORT=2855
-  export CPM_MSRP_LISTEN=${1:-$HOST:$PORT} CPM_MSRP_SHARE=yes
-  printf '#!/bin/sh\necho $$ >"$SERVE_PID"\nexec cpm-msrp-serve "$@"\n' >serve
-  chmod +x serve
-  export CPM_EXEC_MSRP_SERVE=$PWD/serve
-}
-
-# begin NAME [options]: a delivery in the background to BOB; sets PID_NAME.
-begin() {
-  local name=$1
-  shift
-  SERVE_PID=$name.pid timeout "$GUARD" cpm-deliver -s "$name.s" --from "$ALICE" --to "$BOB" "$@" m.cpim \
-    >"$name.out" 2>"$name.err" 3>&- &
-  eval "PID_$name=$!"
-  PEER_PIDS+=("$!")
-}
-
-# is NAME STATUS: so it ends.
-is() {
-  local pid=PID_$1 status=0
-  wait "${!pid}" || status=$?
-  [ "$status" -eq "$2" ] || {
-    echo "$1: status $status, expected $2"
-    cat "$1.s" "$1.err"
-    return 1
-  }
-}
-
-# Until NAME's stage is there: it accepts, when it is the first.
-until_listening() {
-  cpm-session wait "$1.s" msrp.listening --timeout "$GUARD" >/dev/null
-}
-
-# all N: as many deliveries at once, of a message each; NAME is a number.
-all() {
-  local i
-  for ((i = 1; i <= $1; i++)); do
-    begin "$i"
-  done
-}
-
-ports() { # how many different ones the deliveries named
-  for file in *.s; do cpm-session get "$file" msrp.listening.path; done |
-    sed 's/.*:\([0-9]*\)\/.*/\1/' | sort -u | wc -l
-}
-
-@test "many deliveries at once on one port, with 1024 descriptors" {
-  [ "$(ulimit -Hn)" -eq 1024 ]
-  local n=60 i
-  [ -z "${CPM_LONG:-}" ] || n=400
-  share
-  start_sink --behave ring-ms=1000
-  make_message 20000
-  all "$n"
-  for ((i = 1; i <= n; i++)); do is "$i" 0; done
-  [ "$(ports)" -eq 1 ]
-  stop_sink
-  ! grep sink.error sink.log
-  [ "$(grep -c 'sink.stored .*complete=yes' sink.log)" -eq "$n" ]
-}
+@test "200 deliveries at once on one port" { at_once 200; }
 
 @test "who accepts is killed while others wait: no session is lost" {
   local n=12 i
