@@ -127,6 +127,8 @@ meets() {
   grep -q ' msrp.connected .* role=active tls=TLSv1.2' s
 }
 
+@test "we connect to a host by its name, and say it" { meets 0 passive self TLSv1_3 localhost; }
+
 @test "strangers do no harm" { meets 0 strangers; }
 
 @test "it goes away in the middle: 75" {

@@ -1,5 +1,5 @@
 # Many deliveries that share one MSRP port, each in the background under a name.
-# shellcheck shell=bash disable=SC2034,SC2119,SC2120 # PIDs are read by name, files give arguments
+# shellcheck shell=bash disable=SC2016,SC2034,SC2119,SC2120 # PIDs are read by name, files give arguments
 
 teardown() {
   [ -z "${STOPPED:-}" ] || kill -CONT "$STOPPED" 2>/dev/null || :

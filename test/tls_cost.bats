@@ -75,6 +75,17 @@ loaded() { # LIBRARY
   [ "$(($(paste -sd+ sent)))" -eq "$(stat -c %s m.cpim)" ]
 }
 
+@test "where it does not, the library does, and the journal says so" {
+  cc -shared -fPIC -D_GNU_SOURCE -O1 -o ktls.so "$BATS_TEST_DIRNAME/preload/ktls.c"
+  start_sink
+  make_message 3000000
+  KTLS_ABSENT=1 KTLS_FILE=$PWD/sent LD_PRELOAD=$PWD/ktls.so deliver 0 --msrps
+  stop_sink
+  assert_stored 1
+  grep -q ' msrp.connected .* tls=TLSv1.3 ktls=no' s
+  [ ! -e sent ]
+}
+
 @test "128 MiB over TLS, in at most 256 KiB more memory than 1 MiB" {
   cc -shared -fPIC -D_GNU_SOURCE -O1 -o peak.so "$BATS_TEST_DIRNAME/preload/peak.c"
   local size small large

@@ -142,14 +142,17 @@ def other(cert):
     call.bye()
 
 
-def passive(cert, version="TLSv1_3"):
-    """Listens. With that fingerprint; "named": without one."""
+def passive(cert, version="TLSv1_3", host=HERE):
+    """Listens, and hears itself named where its host is a name (RFC 4975 14.2)."""
     call = Secure()
     server, at = listen()
-    path = "msrps://%s/them;tcp" % at
-    call.answer(path, "passive", print_=own(cert), port=int(at.split(":")[1]))
-    sock = context(True, cert, version).wrap_socket(server.accept()[0], server_side=True)
-    conn = Conn(call, path, taken=sock)
+    port, heard = int(at.split(":")[1]), []
+    path = "msrps://%s:%d/them;tcp" % (host, port)
+    call.answer(path, "passive", print_=own(cert), port=port)
+    tls = context(True, cert, version)
+    tls.sni_callback = lambda sock, name, context: heard.append(name)
+    conn = Conn(call, path, taken=tls.wrap_socket(server.accept()[0], server_side=True))
+    check(heard == [None if host == HERE else host], "the name that we hear: %s" % heard)
     conn.whole(path)
     call.bye()
 

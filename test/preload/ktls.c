@@ -1,9 +1,11 @@
 /* A kernel that says it encrypts what is sent (kTLS), and does not: so a test sees the octets that
- * it is given. What goes there by sendfile is written down in KTLS_FILE. */
+ * it is given. What goes there by sendfile is written down in KTLS_FILE. With KTLS_ABSENT it is one
+ * that knows nothing of TLS. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +20,14 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t n)
     static int (*real)(int, int, int, const void *, socklen_t);
     if (!real)
         real = (int (*)(int, int, int, const void *, socklen_t))dlsym(RTLD_NEXT, "setsockopt");
+    bool absent = getenv("KTLS_ABSENT") != NULL;
+    errno = ENOENT;
     if (level == IPPROTO_TCP && name == TCP_ULP)
-        return 0;
+        return absent ? -1 : 0;
     if (level != LEVEL_TLS)
         return real(fd, level, name, value, n);
     errno = ENOPROTOOPT; /* what comes in is still for the library */
-    return name == SENDING ? 0 : -1;
+    return name == SENDING && !absent ? 0 : -1;
 }
 
 static void note(ssize_t n)
