@@ -417,6 +417,7 @@
         "auth-user", \
         "cema", \
         "chunk-size", \
+        "color", \
         "confine", \
         "contribution-id", \
         "conversation-id", \

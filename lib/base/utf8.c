@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <inttypes.h>
+
 static size_t length(unsigned char first)
 {
     return first < 0x80                    ? 1
@@ -63,6 +65,32 @@ bool utf8_is_unseen(uint32_t code)
         {0xe0000, 0xe0fff}, /* tags, selectors */
     };
     return IS_IN(unseen, code);
+}
+
+static int show(struct buf *b, uint32_t c, const char *bytes, size_t size)
+{
+    if (size == 0)
+        return buf_add_text(b, "\xef\xbf\xbd");
+    if (c < ' ' || (c >= 0x7f && c < 0xa0))
+        return buf_format(b, "\\x%02" PRIx32, c);
+    if (utf8_is_unseen(c))
+        return buf_format(b, "\\u%04" PRIx32, c);
+    return buf_add(b, bytes, size);
+}
+
+int utf8_show(struct buf *b, struct slice text, size_t most)
+{
+    int err = 0;
+    while (text.n > 0 && !err) {
+        uint32_t c = 0;
+        size_t size = utf8_char(text.p, text.n, &c);
+        if (most-- == 0)
+            return buf_add_text(b, "\xe2\x80\xa6");
+        err = show(b, c, text.p, size);
+        size = size ? size : 1;
+        text = (struct slice){text.p + size, text.n - size};
+    }
+    return err;
 }
 
 int utf8_columns(uint32_t code)

@@ -221,10 +221,12 @@ static void on_transfer(struct scene *s)
 
 static void on_transferred(struct scene *s)
 {
+    const char *said = is(s->line, "chunks", "1")
+                           ? "{#octets} octets in one SEND[, {#ms} ms]"
+                           : "{#octets} octets[ in {chunks} SENDs][, {#ms} ms]";
     s->a->transferred = true;
     if (s->a->media > 0)
-        bar(s, MOOD_GOOD, 0,
-            words_fill(s->l, "{#octets} octets[ in {chunks} SENDs][, {#ms} ms]", s->line));
+        bar(s, MOOD_GOOD, 0, words_fill(s->l, said, s->line));
     else
         note(s, MOOD_GOOD, "{#octets} octets transferred");
     if (has(s->line, "report") && !is(s->line, "report", "none"))

@@ -139,38 +139,49 @@ static void place_lifelines(struct canvas *c, const struct ladder_attempt *a)
     }
 }
 
-/* The first one begins at its lifeline, the last one ends there, the others have it in their
- * middle. */
-static void put_name(struct canvas *c, size_t i, const char *name, enum ladder_mood mood)
+/* Half of the room between two lifelines, and what the name at the other one leaves of the rest. */
+static size_t room_beside(const char *neighbour, size_t apart)
 {
-    size_t apart = c->count > 1 ? c->at[1] - c->at[0] : c->width - FIRST_LIFELINE;
-    bool last = i > 0 && i + 1 == c->count;
-    size_t room = apart - 2;
-    if (c->count == 2)
-        room = i == 0 ? apart / 3 : apart - apart / 3 - 1;
-    else if (i == 0 || last)
-        room = apart / 2 - 1;
-    char *cut = layout_cut(name, room, c->look->utf8);
-    size_t n = layout_columns(cut);
-    size_t before = i == 0 ? 0 : last ? n - 1 : n / 2;
-    if (n > 0)
-        (void)put(c, c->at[i] - before, cut, mood);
-    free(cut);
+    size_t half = apart / 2, taken = layout_columns(neighbour) / 2 + 1;
+    return taken < half ? apart - taken - 1 : half - 1;
+}
+
+/* A row of names: the first one begins at its lifeline, the last one ends there, the others have it
+ * in their middle. */
+static void draw_row(struct canvas *c, const char *const names[LADDER_LIFELINES],
+                     enum ladder_mood mood)
+{
+    size_t last = c->count - 1;
+    for (size_t i = 0; i <= last; i++) {
+        size_t apart = last > 0 ? c->at[1] - c->at[0] : c->width - FIRST_LIFELINE;
+        size_t room = last == 0            ? apart
+                      : i > 0 && i < last  ? apart - 2
+                      : last == 1 && i > 0 ? apart - apart / 3 - 1
+                      : last == 1          ? apart / 3
+                                           : room_beside(names[i == 0 ? 1 : last - 1], apart);
+        char *cut = layout_cut(names[i], room, c->look->utf8);
+        size_t n = layout_columns(cut), before = i == 0 ? 0 : i == last ? n - 1 : n / 2;
+        if (n > 0)
+            (void)put(c, c->at[i] - before, cut, mood);
+        free(cut);
+    }
+    end_row(c);
 }
 
 static void draw_names(struct canvas *c, const struct ladder_attempt *a)
 {
+    const char *details[LADDER_LIFELINES] = {0};
+    char *names[LADDER_LIFELINES] = {0};
     for (size_t i = 0; i < c->count; i++) {
         const struct ladder_lifeline *k = &a->lifelines[i];
         bool shared = k->shared || (i + 1 == c->count && c->count < a->lifeline_count);
-        char *name = mem_format("%s%s", k->name, shared ? ", others" : "");
-        put_name(c, i, name, MOOD_STRONG);
-        free(name);
+        names[i] = mem_format("%s%s", k->name, shared ? ", others" : "");
+        details[i] = k->detail;
     }
-    end_row(c);
+    draw_row(c, (const char *const *)names, MOOD_STRONG);
+    draw_row(c, details, MOOD_FAINT);
     for (size_t i = 0; i < c->count; i++)
-        put_name(c, i, a->lifelines[i].detail, MOOD_FAINT);
-    end_row(c);
+        free(names[i]);
 }
 
 static void draw_heading(struct canvas *c, const struct ladder *l, const struct ladder_attempt *a)

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The longest escape stands for each character at most. */
-#define VALUE_MAX ((LADDER_TEXT + 1) * sizeof "\\U000e0001")
+#define VALUE_MAX ((LADDER_TEXT + 1) * UTF8_SHOWN_MAX)
 
 static void add(struct buf *b, const char *bytes, size_t n)
 {
@@ -18,35 +17,11 @@ static void add(struct buf *b, const char *bytes, size_t n)
         abort(); /* whose limit is enough for all there can be */
 }
 
-static void add_char(struct buf *b, uint32_t c, const char *bytes, size_t size)
-{
-    char escape[16];
-    if (c < ' ' || (c >= 0x7f && c < 0xa0))
-        add(b, escape, (size_t)snprintf(escape, sizeof escape, "\\x%02" PRIx32, c));
-    else if (utf8_is_unseen(c))
-        add(b, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04" PRIx32, c));
-    else
-        add(b, bytes, size);
-}
-
 static char *harmless(struct slice v)
 {
     struct buf b = BUF_UP_TO(VALUE_MAX);
-    size_t left = LADDER_TEXT;
-    while (v.n > 0) {
-        uint32_t c;
-        size_t size = utf8_char(v.p, v.n, &c);
-        if (left-- == 0) {
-            add(&b, "\xe2\x80\xa6", 3);
-            break;
-        }
-        if (size > 0)
-            add_char(&b, c, v.p, size);
-        else
-            add(&b, "\xef\xbf\xbd", 3);
-        size = size ? size : 1;
-        v = (struct slice){v.p + size, v.n - size};
-    }
+    if (utf8_show(&b, v, LADDER_TEXT) != 0)
+        abort(); /* whose limit is enough */
     char *text = slice_dup(buf_slice(&b));
     buf_free(&b);
     return text;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rand.h"
+#include "base/utf8.h"
 #include "test/unit/tap.h"
 
 #include <errno.h>
@@ -70,6 +71,49 @@ static void size_reads(uint64_t octets, const char *want)
     char text[16];
     num_size_text(text, octets);
     tap_is_str(text, want, want);
+}
+
+static void group_reads(uint64_t n, const char *want)
+{
+    char text[27];
+    num_group_text(text, n);
+    tap_is_str(text, want, want);
+}
+
+static void test_groups(void)
+{
+    group_reads(0, "0");
+    group_reads(999, "999");
+    group_reads(1000, "1,000");
+    group_reads(78039, "78,039");
+    group_reads(123456, "123,456");
+    group_reads(UINT64_MAX, "18,446,744,073,709,551,615");
+}
+
+static void shows(const char *text, size_t most, const char *want)
+{
+    struct buf b = BUF_UP_TO(100);
+    tap_is_int(utf8_show(&b, slice_of(text), most), 0, "shown");
+    tap_is_str(b.n > 0 ? b.p : "", want, want);
+    buf_free(&b);
+}
+
+static void test_utf8(void)
+{
+    struct buf small = BUF_UP_TO(5);
+    shows("", 9, "");
+    shows("a\n\x1b[31m", 9, "a\\x0a\\x1b[31m");
+    shows("\xc2\x9b\xe2\x80\xae\xf3\xa0\x81\x81", 9, "\\x9b\\u202e\\ue0041");
+    shows("\xff\xc3", 9, "\xef\xbf\xbd\xef\xbf\xbd");
+    shows("\xc3\xa4\xc3\xb6\xc3\xbc", 2, "\xc3\xa4\xc3\xb6\xe2\x80\xa6");
+    shows("ab", 2, "ab");
+    tap_is_int(utf8_show(&small, SLICE("abcdef"), 9), EMSGSIZE, "no room");
+    buf_free(&small);
+    tap_ok(utf8_columns('a') == 1 && utf8_columns(0xe4) == 1 && utf8_columns(0x2500) == 1,
+           "one column");
+    tap_ok(utf8_columns(0x5bdd) == 2 && utf8_columns(0x1f600) == 2 && utf8_columns(0xac00) == 2,
+           "two columns");
+    tap_ok(utf8_columns(0x301) == 0 && utf8_columns(0xfe0f) == 0, "none");
 }
 
 static void test_durations(void)
@@ -223,6 +267,8 @@ int main(void)
     size_reads(UINT64_MAX, "16.0 EiB");
     test_durations();
     test_digits();
+    test_groups();
+    test_utf8();
     test_slices();
     test_buffers();
     test_clock();
