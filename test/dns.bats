@@ -166,6 +166,11 @@ said() { # TEXT
     --srv-host="_sip._udp.example.com,h.example.com,$SINK_PORT,2"
   deliver 0 sip:bob@example.com --transport udp
   tried "udp/127.0.0.1:$BUSY" "udp/127.0.0.1:$SINK_PORT"
+  # Each of them has its column, and the response is that of the first one.
+  LC_ALL=C cpm-session ladder s >ladder
+  grep -E "us +127.0.0.1:$BUSY +127.0.0.1:$SINK_PORT +127.0.0.1:[0-9]+" ladder || { cat ladder && return 1; }
+  [ "$(sed -nE 's/^.*\|(<?-+ (INVITE|503|200 with).*)/\2/p' ladder | paste -sd ' ')" = \
+    'INVITE 503 INVITE 200 with' ]
   stop_sink
   sink_saw sink.ack
   sink_saw sink.bye

@@ -295,6 +295,8 @@ static void refused(struct sip_agent *a, struct sip_client *c, const struct osip
     }
     if (code < 400 && redirect_take(a, m))
         return;
+    if (code == 503 || a->redirect.n > 1) /* another may follow, and be the verdict */
+        progress_emit(a, m);
     refusal_set(a, m, NULL);
     if (code == 482 &&
         a->setback.status != 0) /* merged with the one of a target before (8.2.2.2) */

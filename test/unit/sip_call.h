@@ -240,4 +240,27 @@ static void is_fact(const char *key, const char *wanted)
     tap_is_str(journal_get(party.facts, key), wanted, key);
 }
 
+/* The values of one key in the session file's lines of an event, in order. */
+__attribute__((unused)) static void are(const char *event, const char *key, const char *want,
+                                        const char *what)
+{
+    char line[4200], got[1024] = "", mark[64];
+    FILE *f = fopen(party.path, "re");
+
+    if (f == NULL)
+        abort();
+    (void)snprintf(mark, sizeof mark, " %s=", key);
+    while (fgets(line, sizeof line, f) != NULL) {
+        char *at = strstr(line, event) != NULL ? strstr(line, mark) : NULL;
+        size_t n = strlen(got);
+        if (at == NULL)
+            continue;
+        at += strlen(mark);
+        at[strcspn(at, " \n")] = '\0';
+        (void)snprintf(got + n, sizeof got - n, "%s%s", n > 0 ? " " : "", at);
+    }
+    (void)fclose(f);
+    tap_is_str(got, want, what);
+}
+
 #endif

@@ -123,26 +123,22 @@ static void end(void)
 
 #define US net_port(&party.at)
 
-/* The values of one key in the session file's lines of an event, in order. */
-static void are(const char *event, const char *key, const char *want, const char *what)
+/* The session file's events about the INVITE, in order, each with a blank behind it. */
+static void order_is(const char *want)
 {
-    char line[4200], got[1024] = "", mark[64];
+    char line[4200], got[1024] = "";
     FILE *f = fopen(party.path, "re");
 
     if (f == NULL)
         abort();
-    (void)snprintf(mark, sizeof mark, " %s=", key);
     while (fgets(line, sizeof line, f) != NULL) {
-        char *at = strstr(line, event) != NULL ? strstr(line, mark) : NULL;
+        char *at = strstr(line, " invite.");
         size_t n = strlen(got);
-        if (at == NULL)
-            continue;
-        at += strlen(mark);
-        at[strcspn(at, " \n")] = '\0';
-        (void)snprintf(got + n, sizeof got - n, "%s%s", n > 0 ? " " : "", at);
+        if (at != NULL)
+            (void)snprintf(got + n, sizeof got - n, "%.*s ", (int)strcspn(at + 1, " \n"), at + 1);
     }
     (void)fclose(f);
-    tap_is_str(got, want, what);
+    tap_is_str(got, want, "the lines of the INVITE, in order");
 }
 
 static void hops_are(unsigned first, unsigned second)
@@ -206,6 +202,8 @@ static void test_busy(void)
     run_until(is_settled);
     tap_is_int(sip_agent_state(p->agent), SIP_TALKING, "after a 503 the second target");
     hops_are(US, US);
+    are(" invite.progress ", "code", "503", "the first one's response is told");
+    order_is("invite.sent invite.progress invite.sent invite.answered ");
     end();
 }
 
@@ -255,6 +253,8 @@ static void test_all_fail(void)
     run_until(is_ended);
     hops_are(US, dead);
     is_fact("invite.failed.status", "75");
+    are(" invite.progress ", "code", "503", "the response is told, of the target that gave it");
+    order_is("invite.sent invite.progress invite.sent invite.failed ");
     is_fact("invite.failed.code", "503");
     is_fact("invite.failed.retry-after", "77");
     end();

@@ -112,6 +112,7 @@ static void test_order(void)
 
     call(list);
     tap_is_str(rang, "bob a b d c", "by their q, each once; those of a further 3xx too");
+    are(" invite.progress ", "code", "302 404 301 486 404", "what each of them said");
     is_fact("invite.failed.status", "75");
     is_fact("invite.failed.code", "486");
     is_fact("invite.failed.retry-after", "33");
