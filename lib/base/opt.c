@@ -312,8 +312,13 @@ static _Noreturn void complain(const struct opt_settings *all, int found, const 
                                         : unknown(all, word));
 }
 
-static void note_given(struct opt_setting *s, const char *name, const char *text)
+static void note_given(struct opt_settings *all, struct opt_setting *s, const char *name,
+                       const char *text)
 {
+    if (s->given.n == 0) {
+        s->next_given = all->given;
+        all->given = s;
+    }
     s->line_names = mem_grow(s->line_names, s->given.n + 1, sizeof *s->line_names);
     s->line_names[s->given.n] = name;
     opt_list_add(&s->given, text);
@@ -327,7 +332,7 @@ static void take(struct opt_settings *all, int found, const char *argument)
     const struct opt *o = s->o;
     char *name =
         by_name ? mem_format("--%s%s", no ? "no-" : "", o->name) : mem_format("-%c", o->letter);
-    note_given(s, name,
+    note_given(all, s, name,
                takes_argument(o)     ? argument
                : no                  ? "no"
                : o->kind == OPT_FLAG ? "yes"
@@ -443,11 +448,9 @@ void opt_parse(const struct opt_program *p, int argc, char **argv, struct opt_re
 
 bool opt_given(const char *name, struct opt_list *values)
 {
-    const struct opt_setting *s = NULL;
-    for (size_t i = 0; i < settings.n && !s; i++) {
-        if (settings.v[i].given.n > 0 && strcmp(settings.v[i].o->name, name) == 0)
-            s = &settings.v[i];
-    }
+    const struct opt_setting *s = settings.given;
+    while (s && strcmp(s->o->name, name) != 0)
+        s = s->next_given;
     if (values)
         *values = s ? s->given : (struct opt_list){0};
     return s != NULL;

@@ -13,6 +13,7 @@ struct opt_setting {
     struct opt_list values;  /* in effect, as given; empty while the default holds */
     struct opt_list origins; /* of each of those: "/etc/cpm/cpm.conf:3", "CPM_T1"; may be NULL */
     struct opt_list given;   /* on the command line */
+    struct opt_setting *next_given;
     const char **line_names; /* of each of those: "--t1", "-s", for errors */
 };
 
@@ -20,8 +21,9 @@ struct opt_settings {
     const struct opt_program *program;
     struct opt_setting *v;
     size_t n;
-    struct opt_list kept; /* texts that live as long as the process: values, origins */
-    void *longs, *shorts; /* getopt's tables, while it may end the program */
+    struct opt_setting *given; /* the last that the command line gave, and so on by next_given */
+    struct opt_list kept;      /* texts that live as long as the process: values, origins */
+    void *longs, *shorts;      /* getopt's tables, while it may end the program */
 };
 
 /* Keeps a text that mem_ or slice_dup gave. */

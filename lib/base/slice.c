@@ -17,11 +17,15 @@ bool slice_eq(struct slice a, struct slice b)
 
 bool slice_is(struct slice a, const char *text)
 {
+    if (a.n > 0 && a.p[0] != text[0])
+        return false; /* as nearly always */
     return slice_eq(a, slice_of(text));
 }
 
 bool slice_is_nocase(struct slice a, const char *text)
 {
+    if (a.n > 0 && ((a.p[0] ^ text[0]) & ~0x20) != 0)
+        return false;
     return a.n == strlen(text) && (a.n == 0 || strncasecmp(a.p, text, a.n) == 0);
 }
 
@@ -33,9 +37,15 @@ bool slice_starts(struct slice a, const char *prefix)
 
 uint64_t slice_hash(struct slice a)
 {
-    uint64_t h = 14695981039346656037ULL;
-    for (size_t i = 0; i < a.n; i++)
-        h = (h ^ (unsigned char)a.p[i]) * 1099511628211ULL;
+    uint64_t h = a.n, word;
+    for (; a.n >= sizeof word; a.p += sizeof word, a.n -= sizeof word) {
+        memcpy(&word, a.p, sizeof word);
+        h = (h ^ word) * 0x9e3779b97f4a7c15;
+        h ^= h >> 32;
+    }
+    for (; a.n > 0; a.p++, a.n--)
+        h = (h ^ (unsigned char)*a.p) * 0x100000001b3;
+    h ^= h >> 29;
     return h ? h : 1;
 }
 

@@ -18,7 +18,7 @@ bool slice_eq(struct slice a, struct slice b);
 bool slice_is(struct slice a, const char *text);        /* exact */
 bool slice_is_nocase(struct slice a, const char *text); /* ASCII letters without case */
 bool slice_starts(struct slice a, const char *prefix);
-uint64_t slice_hash(struct slice a); /* FNV-1a, never 0; against chance only */
+uint64_t slice_hash(struct slice a); /* never 0; good against chance, not against an enemy */
 
 struct slice slice_trim(struct slice a); /* without blanks and tabs at both ends */
 

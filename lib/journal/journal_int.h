@@ -9,7 +9,7 @@
 enum { BYTE_APPEND = 0, BYTE_CLAIM = 1 };
 
 /* Room for the lines of one attempt. */
-#define ATTEMPT_ROOM (256 * 1024)
+#define ATTEMPT_ROOM (64 * 1024)
 
 struct journal {
     char *path;

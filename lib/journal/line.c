@@ -15,9 +15,18 @@ static bool is_alnum(char c)
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
+/* Besides letters and digits. */
+enum { IN_NAME = 1, IN_BARE = 2 };
+static const unsigned char marks[256] = {
+    ['.'] = IN_NAME | IN_BARE, ['-'] = IN_NAME | IN_BARE, ['_'] = IN_NAME | IN_BARE,
+    ['~'] = IN_BARE,           [':'] = IN_BARE,           ['/'] = IN_BARE,
+    ['@'] = IN_BARE,           ['+'] = IN_BARE,           [';'] = IN_BARE,
+    [','] = IN_BARE,           ['%'] = IN_BARE,           ['*'] = IN_BARE,
+};
+
 static bool is_bare(char c)
 {
-    return is_alnum(c) || (c && strchr("._~:/@+;,%*-", c));
+    return is_alnum(c) || (marks[(unsigned char)c] & IN_BARE);
 }
 
 /* Names of programs, events and keys. */
@@ -26,7 +35,7 @@ static bool is_name(struct slice s)
     if (s.n == 0 || s.n > LINE_NAME_MAX || !is_alnum(s.p[0]))
         return false;
     for (size_t i = 0; i < s.n; i++) {
-        if (!is_alnum(s.p[i]) && s.p[i] != '.' && s.p[i] != '-' && s.p[i] != '_')
+        if (!is_alnum(s.p[i]) && !(marks[(unsigned char)s.p[i]] & IN_NAME))
             return false;
     }
     return true;

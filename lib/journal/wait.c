@@ -8,6 +8,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -35,10 +36,11 @@ static void on_wake(void *arg, uint32_t events)
     _Alignas(struct inotify_event) char bytes[4096];
     bool closed = false;
     (void)events;
-    for (;;) {
+    for (bool full = true; full;) {
         ssize_t n = read(j->inotify, bytes, sizeof bytes);
         if (n <= 0)
             break;
+        full = (size_t)n + sizeof(struct inotify_event) + NAME_MAX + 1 > sizeof bytes;
         for (char *p = bytes; p < bytes + n;) {
             const struct inotify_event *e = (const void *)p;
             closed = closed || (e->mask & (IN_CLOSE_WRITE | IN_Q_OVERFLOW));

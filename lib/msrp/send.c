@@ -42,8 +42,7 @@ struct msrp_sender {
     uint64_t number; /* of the last id */
     uint64_t begun;
 
-    struct chunk chunks[CHUNKS]; /* unanswered, oldest first; the open one is the last */
-    size_t n;
+    size_t n; /* of the chunks */
     bool open;
     uint64_t sent; /* octets of the message that went out */
     uint64_t window;
@@ -55,6 +54,8 @@ struct msrp_sender {
     bool overtaxed;   /* the recipient hung up, or fell silent */
     bool over;
     struct msrp_outcome outcome;
+    struct chunk
+        chunks[CHUNKS]; /* unanswered, oldest first; the open one is the last; not cleared */
 };
 
 static char *copy_of(struct slice *s)
@@ -93,7 +94,7 @@ static uint64_t growing_chunk(const struct msrp_sender *s)
 
 struct msrp_sender *msrp_sender_new(const struct msrp_sending *what)
 {
-    struct msrp_sender *s = mem_new(sizeof(*s));
+    struct msrp_sender *s = mem_new_part(sizeof(*s), offsetof(struct msrp_sender, chunks));
     s->w = *what;
     s->to_path = copy_of(&s->w.to_path);
     s->from_path = copy_of(&s->w.from_path);

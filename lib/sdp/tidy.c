@@ -18,15 +18,21 @@ static bool attribute_sound(struct slice value)
     return name.n > 0 && (rest.p == NULL || slice_trim(rest).n > 0);
 }
 
-/* One line without blanks around it; *type is 0 where it is none that can be used. */
-static struct slice next_line(struct slice *rest, char *type)
+/* One line without blanks around it. */
+static struct slice cut_line(struct slice *rest)
 {
     struct slice line = slice_cut(rest, '\n');
-    struct slice value;
 
     while (line.n > 0 && (line.p[line.n - 1] == '\r' || line.p[line.n - 1] == ' '))
         line.n--;
-    line = slice_trim(line);
+    return slice_trim(line);
+}
+
+/* Its value; *type is 0 where it is none that can be used. */
+static struct slice value_of(struct slice line, char *type)
+{
+    struct slice value;
+
     *type = 0;
     if (line.n < 3 || line.p[1] != '=')
         return line;
@@ -45,10 +51,10 @@ static size_t section_size(struct slice text)
     struct slice rest = text;
     char type;
 
-    (void)next_line(&rest, &type);
+    (void)cut_line(&rest);
     while (rest.p != NULL) {
         const char *at = rest.p;
-        (void)next_line(&rest, &type);
+        (void)value_of(cut_line(&rest), &type);
         if (type == 'm')
             return (size_t)(at - text.p);
     }
@@ -81,7 +87,11 @@ static int add_type(struct slice section, char wanted, struct buf *out, int *cou
     *count = 0;
     while (rest.p != NULL && err == 0) {
         char type;
-        struct slice value = next_line(&rest, &type);
+        struct slice line = cut_line(&rest);
+        struct slice value;
+        if (line.n == 0 || line.p[0] != wanted)
+            continue;
+        value = value_of(line, &type);
         if (type == wanted && (strchr(must, wanted) == NULL || *count == 0)) {
             err = add_line(out, type, value);
             ++*count;

@@ -112,7 +112,7 @@ static void add_field(struct head *h, struct slice line)
 
 struct head *head_new(struct slice head)
 {
-    struct head *h = mem_new(sizeof *h);
+    struct head *h = mem_new_part(sizeof *h, offsetof(struct head, f));
     h->copy = mem_new(head.n + 2); /* clean looks two past a line's end */
     memcpy(h->copy, head.p, head.n);
     clean(h, head.n);

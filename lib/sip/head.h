@@ -8,11 +8,11 @@
 struct head {
     char *copy; /* what the slices point into */
     struct slice start;
-    struct {
-        struct slice name, value;
-    } f[SIP_HEADERS_MAX];
     size_t n;
     const char *fault; /* what is wrong with its form, NULL: nothing */
+    struct {
+        struct slice name, value;
+    } f[SIP_HEADERS_MAX]; /* the first n; the rest is never cleared */
 };
 
 /* The octets of the head with its empty line; 0: not complete. */

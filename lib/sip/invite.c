@@ -349,7 +349,8 @@ void invite_start(struct sip_agent *a)
     }
     targets_free(a->targets);
     a->setback.status = 0;
-    a->targets = targets_new(a->local.dns, &u, a->config, secure, is_large(a), on_ready, a);
+    a->targets = targets_new(a->local.dns, &u, a->config, secure,
+                             targets_by_size(&u, a->config, secure) && is_large(a), on_ready, a);
     try_next(a);
 }
 

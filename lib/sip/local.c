@@ -82,7 +82,7 @@ static int listen_on(struct local *l, const struct sip_hop *to, const struct net
  * the same port by TCP too (RFC 3261 18.2.1). So that port is chosen which both have free, if there
  * is any in the range; else it is UDP alone. */
 static int listen_udp(struct local *l, const struct sip_hop *to, struct net_bind b,
-                      struct net_addr *bound)
+                      struct net_addr *bound, int *tcp)
 {
     struct net_bind range = b;
 
@@ -93,7 +93,10 @@ static int listen_udp(struct local *l, const struct sip_hop *to, struct net_bind
             break;
         struct net_bind one = one_port(&at);
         err = listen_on(l, to, &one, bound);
-        (void)close(fd); /* opened again in a moment, by the stack */
+        if (err == 0)
+            *tcp = fd;
+        else
+            (void)close(fd);
         if (err != EADDRINUSE)
             return err;
         if (b.port_low != 0 && net_port(&at) == b.port_high)
@@ -104,16 +107,24 @@ static int listen_udp(struct local *l, const struct sip_hop *to, struct net_bind
     return listen_on(l, to, &b, bound);
 }
 
-static void listen_beside(struct local *l, const struct sip_hop *udp, const struct net_addr *bound)
+/* `fd`: the socket that listens there already, or -1. */
+static void listen_beside(struct local *l, const struct sip_hop *udp, const struct net_addr *bound,
+                          int fd)
 {
     struct sip_hop tcp = {.transport = SIP_TCP, .addr = udp->addr};
     struct net_bind b = one_port(bound);
-    struct net_addr there;
-    int err = end_for(l, &tcp) == NULL ? listen_on(l, &tcp, &b, &there) : 0;
+    struct net_addr there = *bound;
+    int err;
 
+    if (end_for(l, &tcp) != NULL) {
+        if (fd >= 0)
+            (void)close(fd);
+        return;
+    }
+    err = fd >= 0 ? sip_stack_adopt(l->stack, SIP_TCP, fd, bound) : listen_on(l, &tcp, &b, &there);
     if (err != 0)
         err_step("no TCP beside UDP on port %u: %s", (unsigned)net_port(bound), strerror(err));
-    else if (end_for(l, &tcp) == NULL)
+    else
         l->ends[l->n++] = (struct local_end){SIP_TCP, there};
 }
 
@@ -121,7 +132,7 @@ int local_listen(struct local *l, const struct sip_hop *to, struct net_addr *bou
 {
     const struct local_end *known = end_for(l, to);
     struct net_bind b = {.port_low = 0};
-    int err = ENOENT;
+    int err = ENOENT, tcp = -1;
 
     if (known != NULL) {
         *bound = known->bound;
@@ -144,13 +155,14 @@ int local_listen(struct local *l, const struct sip_hop *to, struct net_addr *bou
         b = (struct net_bind){.port_low = 0};
         if (l->config->sip_bind != NULL && net_parse_bind(l->config->sip_bind, &b) != 0)
             return EINVAL;
-        err = to->transport == SIP_UDP ? listen_udp(l, to, b, bound) : listen_on(l, to, &b, bound);
+        err = to->transport == SIP_UDP ? listen_udp(l, to, b, bound, &tcp)
+                                       : listen_on(l, to, &b, bound);
     }
     if (err != 0)
         return err;
     l->ends[l->n++] = (struct local_end){to->transport, *bound};
     if (to->transport == SIP_UDP)
-        listen_beside(l, to, bound);
+        listen_beside(l, to, bound, tcp);
     return 0;
 }
 

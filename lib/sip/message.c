@@ -15,9 +15,10 @@
 
 static const char *find(const osip_message_t *m, const char *name, int n)
 {
-    for (int i = 0; i < osip_list_size(&m->headers); i++) {
-        const osip_header_t *h = osip_list_get(&m->headers, i);
-        if (h && h->hname && strcasecmp(h->hname, name) == 0 && n-- == 0)
+    osip_list_iterator_t at;
+    const osip_header_t *h = osip_list_get_first(&m->headers, &at);
+    for (; osip_list_iterator_has_elem(at); h = osip_list_get_next(&at)) {
+        if (h->hname && slice_is_nocase(slice_of(h->hname), name) && n-- == 0)
             return h->hvalue ? h->hvalue : "";
     }
     return NULL;
@@ -25,10 +26,13 @@ static const char *find(const osip_message_t *m, const char *name, int n)
 
 const char *sip_header(const struct osip_message *m, const char *name, int n)
 {
-    char shadow[32];
-    int len = snprintf(shadow, sizeof shadow, SHADOW "%s", name);
-    if (len > 0 && (size_t)len < sizeof shadow && find(m, shadow, 0))
-        return find(m, shadow, n);
+    char shadow[32] = SHADOW;
+    size_t length = strlen(name);
+    if (length + sizeof SHADOW <= sizeof shadow) {
+        memcpy(shadow + 1, name, length + 1);
+        if (find(m, shadow, 0))
+            return find(m, shadow, n);
+    }
     return find(m, name, n);
 }
 

@@ -277,14 +277,16 @@ static bool is_large(const struct sending *s)
 
 static void find(struct sending *s)
 {
+    bool secure = uri_is_secure(s->dialog->target);
     struct uri u;
 
     if (uri_parse(slice_of(s->uri), &u, NULL) != 0) {
         run_out(s, EBADMSG);
         return;
     }
-    s->targets = targets_new(s->local->dns, &u, s->local->config, uri_is_secure(s->dialog->target),
-                             is_large(s), on_ready, s);
+    s->targets =
+        targets_new(s->local->dns, &u, s->local->config, secure,
+                    targets_by_size(&u, s->local->config, secure) && is_large(s), on_ready, s);
     targets_prefer(s->targets, &s->dialog->hop.addr);
     loop_at(s->loop, &s->timer, clock_ms() + DNS_LIMIT_MS, on_limit, s);
     go_on(s);

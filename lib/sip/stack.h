@@ -92,10 +92,15 @@ const char *sip_stack_why(const struct sip_stack *s, int error);
 int sip_stack_listen(struct sip_stack *s, enum sip_transport t, const struct net_bind *b,
                      int family, bool reuse, struct net_addr *bound);
 
+/* The same with a socket that listens on `bound` already; it is the stack's now, also on an error.
+ */
+int sip_stack_adopt(struct sip_stack *s, enum sip_transport t, int fd,
+                    const struct net_addr *bound);
+
 /* The local address that a peer at `hop` can send to: the UDP socket or the listener of that family
  * that the stack would use, with the host that the kernel prefers towards the hop where it is bound
  * to any. Right for Via and Contact. EADDRNOTAVAIL: there is none of that kind. */
-int sip_local(const struct sip_stack *s, const struct sip_hop *hop, struct net_addr *local);
+int sip_local(struct sip_stack *s, const struct sip_hop *hop, struct net_addr *local);
 
 /* --- Sending. All take over the message. */
 

@@ -77,7 +77,9 @@ struct sip_stack {
     struct conn *dead_conn;
     struct tls_context *tls; /* NULL: no TLS */
     char tls_why[TLS_WHY_SIZE];
-    char *datagram; /* SIP_MESSAGE_MAX + 1 */
+    char *datagram;              /* SIP_MESSAGE_MAX + 1 */
+    struct net_addr toward, own; /* what the kernel said of the way to this peer, */
+    int64_t own_until;           /* for a moment */
 };
 
 /* Every handler that the loop calls stands between these, so that the stack can be freed from
@@ -151,6 +153,7 @@ void udp_free(struct sip_stack *s);
 
 int stream_listen(struct sip_stack *s, enum sip_transport t, const struct net_bind *b, int family,
                   bool reuse, struct net_addr *bound);
+int stream_adopt(struct sip_stack *s, enum sip_transport t, int fd, const struct net_addr *bound);
 int stream_send(struct sip_stack *s, struct sip_hop *hop, struct slice text);
 const struct net_addr *stream_bound(const struct sip_stack *s, const struct sip_hop *hop);
 void stream_reap(struct sip_stack *s);

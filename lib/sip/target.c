@@ -73,13 +73,19 @@ static int bound_family(const struct sip_config *c)
     return a.ss.ss_family;
 }
 
-/* 0 or EPROTONOSUPPORT */
-static int name_transport(struct targets *t, const struct uri *next, const struct sip_config *c)
+/* What the URI says, or else the option. n == 0: neither. */
+static struct slice wanted_transport(const struct uri *next, const struct sip_config *c)
 {
     struct slice name = uri_param(next, "transport");
 
-    if (name.n == 0 && c->transport != NULL)
-        name = slice_of(c->transport);
+    return name.n == 0 && c->transport != NULL ? slice_of(c->transport) : name;
+}
+
+/* 0 or EPROTONOSUPPORT */
+static int name_transport(struct targets *t, const struct uri *next, const struct sip_config *c)
+{
+    struct slice name = wanted_transport(next, c);
+
     t->named = true;
     if (t->sips || slice_is_nocase(name, "tls"))
         t->transport = SIP_TLS;
@@ -92,6 +98,11 @@ static int name_transport(struct targets *t, const struct uri *next, const struc
     else
         return EPROTONOSUPPORT;
     return 0;
+}
+
+bool targets_by_size(const struct uri *next, const struct sip_config *c, bool secure)
+{
+    return !secure && next->scheme != URI_SIPS && wanted_transport(next, c).n == 0;
 }
 
 struct targets *targets_new(struct dns *dns, const struct uri *next, const struct sip_config *c,

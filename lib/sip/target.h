@@ -17,6 +17,8 @@ struct targets;
  * nothing that names a transport, streams go first, and TCP is tried before UDP at each address.
  * `ready` is called from the loop, never from inside.
  */
+/* Does it depend on `large`? */
+bool targets_by_size(const struct uri *next, const struct sip_config *c, bool secure);
 struct targets *targets_new(struct dns *dns, const struct uri *next, const struct sip_config *c,
                             bool secure, bool large, void (*ready)(void *arg), void *arg);
 void targets_free(struct targets *t); /* `ready` is not called any more */

@@ -1,8 +1,11 @@
+#include "base/clock.h"
 #include "sip/stack_int.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define OWN_MS 1000 /* as long our address towards a peer is taken for known */
 
 const char *sip_transport_name(enum sip_transport t)
 {
@@ -37,7 +40,27 @@ int sip_stack_listen(struct sip_stack *s, enum sip_transport t, const struct net
     return stream_listen(s, t, b, family, reuse, bound);
 }
 
-int sip_local(const struct sip_stack *s, const struct sip_hop *hop, struct net_addr *local)
+int sip_stack_adopt(struct sip_stack *s, enum sip_transport t, int fd, const struct net_addr *bound)
+{
+    return stream_adopt(s, t, fd, bound);
+}
+
+/* Asking the kernel takes a socket. The requests of a small delivery follow at once. */
+static int own_toward(struct sip_stack *s, const struct net_addr *peer, struct net_addr *own)
+{
+    int64_t now = clock_ms();
+    if (now >= s->own_until || !net_same_host(&s->toward, peer)) {
+        int err = net_local_toward(peer, &s->own);
+        if (err)
+            return err;
+        s->toward = *peer;
+        s->own_until = now + OWN_MS;
+    }
+    *own = s->own;
+    return 0;
+}
+
+int sip_local(struct sip_stack *s, const struct sip_hop *hop, struct net_addr *local)
 {
     const struct net_addr *bound =
         hop->transport == SIP_UDP ? udp_bound(s, hop) : stream_bound(s, hop);
@@ -46,7 +69,7 @@ int sip_local(const struct sip_stack *s, const struct sip_hop *hop, struct net_a
     *local = *bound;
     if (!net_is_any(bound))
         return 0;
-    int err = net_local_toward(&hop->addr, local);
+    int err = own_toward(s, &hop->addr, local);
     net_set_port(local, net_port(bound));
     return err;
 }

@@ -35,10 +35,9 @@ struct conn {
     size_t slot;
     struct sip_hop peer;
     struct sock sock;
-    struct trace_flow *flow; /* NULL: nobody captures */
-    bool connecting, dead;
-    bool guest;   /* the peer made it */
-    int64_t used; /* when it last brought a whole message; 0: never */
+    struct trace_flow *flow;      /* NULL: nobody captures */
+    bool connecting, dead, guest; /* the last: the peer made it */
+    int64_t used;                 /* when it last brought a whole message; 0: never */
     struct loop_fd watch;
     struct loop_timer limit; /* to connect, or for the rest of a message */
     struct buf in, out;
@@ -443,33 +442,34 @@ static void on_listener(void *arg, uint32_t events)
     loop_at(s->loop, &l->pause, clock_ms() + ACCEPT_PAUSE_MS, listen_again, l);
 }
 
-int stream_listen(struct sip_stack *s, enum sip_transport t, const struct net_bind *b, int family,
-                  bool reuse, struct net_addr *bound)
+static bool only_reserves(const struct sip_stack *s, enum sip_transport t)
 {
-    if (!spoken(s, t))
-        return EPROTONOSUPPORT;
-    bool silent = t == SIP_TLS && !tls_context_fingerprint(s->tls)[0];
-    struct stream_listener *l = mem_new(sizeof *l);
-    int err = silent ? net_reserve(b, family, &l->fd, bound)
-                     : net_open(SOCK_STREAM, b, family, reuse, &l->fd, bound);
-    if (err)
-        goto free_it;
-    l->stack = s;
-    l->transport = t;
-    l->bound = *bound;
-    err = silent ? 0 : loop_watch(s->loop, &l->watch, l->fd, EPOLLIN, on_listener, l);
-    if (err)
-        goto close_it;
-    struct stream_listener **tail = &s->listeners;
+    return t == SIP_TLS && !tls_context_fingerprint(s->tls)[0];
+}
+
+int stream_adopt(struct sip_stack *s, enum sip_transport t, int fd, const struct net_addr *bound)
+{
+    struct stream_listener **tail = &s->listeners, *l = mem_new(sizeof *l);
+    *l = (struct stream_listener){.stack = s, .transport = t, .fd = fd, .bound = *bound};
+    int err = only_reserves(s, t) ? 0 : loop_watch(s->loop, &l->watch, fd, EPOLLIN, on_listener, l);
+    if (err) {
+        (void)close(fd);
+        free(l);
+        return err;
+    }
     while (*tail)
         tail = &(*tail)->next;
     *tail = l;
     return 0;
-close_it:
-    (void)close(l->fd);
-free_it:
-    free(l);
-    return err;
+}
+
+int stream_listen(struct sip_stack *s, enum sip_transport t, const struct net_bind *b, int family,
+                  bool reuse, struct net_addr *bound)
+{
+    int fd, err = !spoken(s, t)         ? EPROTONOSUPPORT
+                  : only_reserves(s, t) ? net_reserve(b, family, &fd, bound)
+                                        : net_open(SOCK_STREAM, b, family, reuse, &fd, bound);
+    return err ? err : stream_adopt(s, t, fd, bound);
 }
 
 const struct net_addr *stream_bound(const struct sip_stack *s, const struct sip_hop *hop)

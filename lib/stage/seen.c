@@ -4,15 +4,13 @@
 
 #include <stdlib.h>
 
-static bool insert(uint64_t *hashes, size_t room, uint64_t h)
+/* Its place, or the free one where it would be. There always is a free one. */
+static size_t place_of(const uint64_t *hashes, size_t room, uint64_t h)
 {
     size_t i = h & (room - 1);
-    for (; hashes[i]; i = (i + 1) & (room - 1)) {
-        if (hashes[i] == h)
-            return false;
-    }
-    hashes[i] = h;
-    return true;
+    while (hashes[i] && hashes[i] != h)
+        i = (i + 1) & (room - 1);
+    return i;
 }
 
 static void grow(struct seen *s)
@@ -21,7 +19,7 @@ static void grow(struct seen *s)
     uint64_t *hashes = mem_new(room * sizeof *hashes);
     for (size_t i = 0; i < s->room; i++) {
         if (s->hashes[i])
-            (void)insert(hashes, room, s->hashes[i]); /* they differ: each finds its place */
+            hashes[place_of(hashes, room, s->hashes[i])] = s->hashes[i];
     }
     free(s->hashes);
     s->hashes = hashes;
@@ -29,12 +27,20 @@ static void grow(struct seen *s)
 }
 
 /* Two different lines with one hash would hide one of them: 2^-64, and the file has it. */
+bool seen_has(const struct seen *s, struct slice line)
+{
+    return s->room > 0 && s->hashes[place_of(s->hashes, s->room, slice_hash(line))];
+}
+
 bool seen_before(struct seen *s, struct slice line)
 {
     if ((s->count + 1) * 2 > s->room)
         grow(s);
-    if (!insert(s->hashes, s->room, slice_hash(line)))
+    uint64_t h = slice_hash(line);
+    uint64_t *place = &s->hashes[place_of(s->hashes, s->room, h)];
+    if (*place)
         return true;
+    *place = h;
     s->count++;
     return false;
 }

@@ -169,6 +169,11 @@ static void on_file_line(void *arg, const struct line *l, struct slice text)
 static void copy_line(struct stage *s, struct slice text)
 {
     struct line_out o;
+    memcpy(o.text, text.p, text.n);
+    o.text[text.n] = '\n';
+    struct slice whole = {o.text, text.n + 1};
+    if (s->role == ROLE_BYE && seen_has(&s->seen, whole))
+        return;
     if (line_parse(text, &s->line) != 0) {
         err_step("stdin: a line that is no event line was dropped");
         return;
@@ -179,9 +184,7 @@ static void copy_line(struct stage *s, struct slice text)
             stage_show(s, (struct slice){o.text, o.n});
         return;
     }
-    memcpy(o.text, text.p, text.n);
-    o.text[text.n] = '\n';
-    stage_show(s, (struct slice){o.text, text.n + 1});
+    stage_show(s, whole);
 }
 
 /* Facts are in the file before they are on the pipe: so cpm-bye reads the file first, and its

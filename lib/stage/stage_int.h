@@ -71,6 +71,7 @@ struct seen {
     size_t count, room;
 };
 
+bool seen_has(const struct seen *s, struct slice line);
 bool seen_before(struct seen *s, struct slice line); /* and from now on it is */
 void seen_free(struct seen *s);
 
