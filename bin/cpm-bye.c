@@ -203,12 +203,17 @@ static void stop(struct stage *s, void *arg, int signal)
 struct cleanup {
     struct loop *loop;
     struct journal *journal;
+    bool unwritten; /* a line is not in the journal */
 };
 
 static int emit_alone(void *arg, struct line_out *o, bool durable)
 {
     struct cleanup *c = arg;
-    return journal_append(c->journal, o, durable, NULL);
+    int err = journal_append(c->journal, o, durable, NULL);
+    if (err && !c->unwritten)
+        err_line(journal_path(c->journal), strerror(err), "make room, then try again");
+    c->unwritten = c->unwritten || err != 0;
+    return err;
 }
 
 static void cleanup_done(void *arg)
@@ -220,7 +225,7 @@ static void cleanup_done(void *arg)
 static int end_left_over(struct bye *b, struct journal *j)
 {
     static const struct sip_takeover_ops ops = {emit_alone, cleanup_done};
-    struct cleanup c = {b->loop, j};
+    struct cleanup c = {.loop = b->loop, .journal = j};
     bool grew;
     int err = journal_take_role(j, ROLE_BYE);
     if (!err)
@@ -242,7 +247,7 @@ static int end_left_over(struct bye *b, struct journal *j)
         return EX_OSERR;
     }
     loop_run(b->loop);
-    return journal_read(j, &grew) == 0 ? EX_OK : EX_IOERR;
+    return c.unwritten ? EX_IOERR : EX_OK;
 }
 
 static int cleanup(struct bye *b)

@@ -64,3 +64,35 @@ unwritten_everywhere() { # PROGRAM ERRNO HOW
   export FAULT_LASTING=yes
   unwritten_everywhere cpm-bye 5 'and after'
 }
+
+# An attempt whose processes were all killed in the middle of it.
+leave_over() {
+  local pid
+  rm -f s
+  setsid cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim >/dev/null 2>&1 3>&- &
+  pid=$!
+  timeout "$GUARD" sh -c 'until [ -e s ]; do sleep 0.02; done'
+  cpm-session wait s msrp.connected --timeout "$GUARD" >/dev/null
+  kill -KILL -- -$pid
+  # The kernel frees the locks of each as it goes.
+  timeout "$GUARD" sh -c 'while grep -q ":$1 " /proc/locks; do sleep 0.02; done' sh "$(stat -c %i s)"
+}
+
+@test "cpm-bye --cleanup cannot write: the session is ended all the same, and it is said" {
+  local n=0
+  build_fault
+  start_sink --behave msrp-silent@1
+  make_message 5000
+  while :; do
+    n=$((n + 1))
+    leave_over
+    faulty cpm-bye $n 28 cpm-bye --cleanup -s s --from "$ALICE" --to "$BOB" 2>err
+    [ -n "$CALL" ] || break
+    assert_status "$STATUS" 74
+    [ "$(wc -l <err)" -eq 1 ]
+  done
+  assert_status "$STATUS" 0
+  [ "$n" -gt 2 ]
+  stop_sink
+  [ "$(grep -c ' sink.bye ' sink.log)" -eq "$n" ]
+}

@@ -204,7 +204,7 @@ static void on_cleaned(void *arg, int wait_status)
     struct delivery *d = arg;
     d->pid = 0;
     if (delivery_status(wait_status) != 0)
-        say(d, "what the last attempt left with the recipient was not ended");
+        say(d, "what the last attempt left with the recipient may still stand");
     attempt(d);
 }
 
