@@ -385,3 +385,27 @@ f"
   stop_sink
   ! grep sink.invite sink.log
 }
+
+@test "cpm-deliver says the verdict in plain words on a terminal, and nothing in a pipe" {
+  start_sink --behave 1:invite=486 --behave 2:invite=503 --behave 2:retry-after=120
+  make_message 78000
+  local octets
+  octets=$(wc -c <m.cpim | sed 's/\(...\)$/,\1/')
+  # on_terminal WANTED-STATUS TEXT
+  on_terminal() {
+    local status=0
+    timeout "$GUARD" script -qec "cpm-deliver -s s --from '$ALICE' --to '$BOB' m.cpim >out" typescript \
+      >/dev/null </dev/null || status=$?
+    assert_status "$status" "$1"
+    # The meter leaves its line empty.
+    tr -d '\r' <typescript | sed 's/^.*\x1b\[K//' | grep -E "^cpm-deliver: $2\$" || {
+      cat -v typescript
+      return 1
+    }
+  }
+  on_terminal 75 "not delivered to $BOB: 486 Busy Here; try again \(75\)"
+  on_terminal 75 "not delivered to $BOB: 503 Service Unavailable; try again after 120 s \(75\)"
+  on_terminal 0 "delivered to $BOB in [0-9]+\.[0-9]{3} s, $octets octets"
+  timeout "$GUARD" cpm-deliver --from "$ALICE" --to "$BOB" m.cpim >out 2>err </dev/null
+  [ ! -s err ]
+}

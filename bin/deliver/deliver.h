@@ -62,6 +62,12 @@ extern const struct opt watch_table[];
 void watch_start(struct watch *w, struct loop *l, const char *session, const char *sid);
 void watch_end(struct watch *w); /* runs the loop until it has ended, for a moment at most */
 
+/* --- say.c */
+
+/* What became of the attempt, in plain words, on a terminal or with -v; the others read the exit
+ * status and the journal. `to` may be NULL. */
+void say_end(const struct journal *j, const char *to, int status, int64_t ms);
+
 /* --- */
 
 /* Prints the shell pipeline that a run would be. 0 or EX_IOERR. */

@@ -5,7 +5,6 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "base/spawn.h"
 #include "cpim/cpim.h"
 #include "journal/journal.h"
@@ -237,20 +236,13 @@ static int status_of(const struct run *r)
     return EX_TEMPFAIL;
 }
 
-static void say_end(const struct run *r, int status)
+static void say(const struct run *r, int status)
 {
-    char size[16];
-    void (*say)(const char *format, ...) = isatty(STDERR_FILENO) ? err_warn : err_step;
-    if (status == EX_OK) {
-        num_size_text(size, (uint64_t)journal_number(r->journal, "msrp.transferred.octets", 0));
-        say("delivered %s to %s in %.3f s", size, r->plan->to ? r->plan->to : "the recipient",
-            (double)(clock_ms() - r->begun) / 1000);
-    } else if (r->timed_out) {
+    if (r->timed_out && status != EX_OK)
         err_linef("--timeout", "the next attempt starts anew", "not delivered in %.0f s",
                   (double)r->plan->timeout_ms / 1000);
-    } else {
-        say("not delivered: status %d", status);
-    }
+    else
+        say_end(r->journal, r->plan->to, status, clock_ms() - r->begun);
 }
 
 static int end_attempt(struct run *r)
@@ -265,7 +257,7 @@ static int end_attempt(struct run *r)
         if (err && err != EEXIST)
             err_line(journal_path(r->journal), strerror(err), "the outcome is not in the journal");
     }
-    say_end(r, status);
+    say(r, status);
     return status;
 }
 
@@ -425,7 +417,7 @@ static int attempt(struct run *r)
     if (r->claimed)
         return end_attempt(r);
     if (r->timed_out)
-        say_end(r, EX_TEMPFAIL);
+        say(r, EX_TEMPFAIL);
     return r->timed_out ? EX_TEMPFAIL : r->failed;
 }
 
