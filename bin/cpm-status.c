@@ -81,7 +81,7 @@ static int watch_attempt(struct server *s)
 static int open_content(struct server *s)
 {
     const struct status_config *c = &s->config;
-    int err = content_open(&s->content, c);
+    int err = content_open(&s->content, s->loop, c);
     if (err)
         err_line(c->folder,
                  err == EPERM ? "belongs to another user, or others may write to it"

@@ -11,7 +11,7 @@ struct content {
     struct snapshot *snapshot;
 };
 
-int content_open(struct content **out, const struct status_config *c)
+int content_open(struct content **out, struct loop *l, const struct status_config *c)
 {
     struct content *s = mem_new(sizeof *s);
     struct snapshot_options o = {c->mask, clock_wall_ms(), c->stuck_after_ms};
@@ -20,10 +20,12 @@ int content_open(struct content **out, const struct status_config *c)
         snapshot_open_session(&s->snapshot, c->session, &o);
     else
         err = snapshot_open(&s->snapshot, c->folder, &o);
-    if (err)
+    if (err) {
         free(s);
-    else
-        *out = s;
+        return err;
+    }
+    snapshot_follow(s->snapshot, l);
+    *out = s;
     return err;
 }
 

@@ -33,8 +33,9 @@ bool listeners_print(const struct listeners *l, bool tls);
 
 struct content;
 
-/* ENOENT, EPERM, EREMOTE as for queue_open. A session file need not be there yet. */
-int content_open(struct content **out, const struct status_config *c);
+/* ENOENT, EPERM, EREMOTE as for queue_open. A session file need not be there yet. Close it before
+ * the loop. */
+int content_open(struct content **out, struct loop *l, const struct status_config *c);
 void content_close(struct content *s); /* NULL is harmless */
 void content_answer(void *arg, const char *path, const char *query, struct http_answer *out);
 

@@ -39,7 +39,6 @@ static int read_lines(int fd, struct glance *g, journal_line_h *handler, void *a
             continue;
         if (n <= 0)
             return n < 0 ? errno : 0;
-        g->octets += (uint64_t)n;
         size_t whole = take_lines(g, (struct slice){bytes, (size_t)n}, handler, arg);
         if (whole == 0 && n >= LINE_MAX_SIZE) {
             g->overlong = true;
@@ -51,33 +50,47 @@ static int read_lines(int fd, struct glance *g, journal_line_h *handler, void *a
     }
 }
 
-static int look(int fd, struct glance *g, journal_line_h *handler, void *arg)
+static int64_t in_ns(struct statx_timestamp t)
 {
-    struct stat st;
-    /* The claim is looked at first: if it was free, all lines of its holder are there to be read.
-     */
-    int err = lock_held(fd, BYTE_CLAIM, &g->claimed);
-    if (err)
-        return err;
-    if (fstat(fd, &st) < 0)
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int look_at_file(int fd, struct glance *g)
+{
+    struct statx st;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &st) < 0)
         return errno;
-    if ((g->inode != 0 && g->inode != st.st_ino) || st.st_size < g->at) {
+    int64_t born_ns = st.stx_mask & STATX_BTIME ? in_ns(st.stx_btime) : 0;
+    bool another = g->inode != 0 && (g->inode != st.stx_ino || g->born_ns != born_ns);
+    if (another || (int64_t)st.stx_size < g->at) {
         *g = (struct glance){0};
         return ESTALE;
     }
+    g->inode = st.stx_ino;
+    g->born_ns = born_ns;
+    g->size = (int64_t)st.stx_size;
+    g->ctime_ns = in_ns(st.stx_ctime);
+    return 0;
+}
+
+static int look(int fd, struct glance *g, journal_line_h *handler, void *arg)
+{
+    /* The claim is looked at first: if it was free, all lines of its holder are there to be read.
+     */
+    int err = lock_held(fd, BYTE_CLAIM, &g->claimed);
+    if (!err)
+        err = look_at_file(fd, g);
+    if (err)
+        return err;
     if (g->at == 0 && !journal_is_one(fd))
         return JOURNAL_OPEN_FOREIGN;
-    g->inode = st.st_ino;
-    g->size = st.st_size;
-    g->mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-    return st.st_size == g->at ? 0 : read_lines(fd, g, handler, arg);
+    return g->size == g->at ? 0 : read_lines(fd, g, handler, arg);
 }
 
 int journal_glance(const char *path, struct glance *g, journal_line_h *handler, void *arg)
 {
     int fd;
     g->claimed = false;
-    g->octets = 0;
     int err = file_open_private(path, O_RDONLY, false, &fd);
     if (err)
         return err;

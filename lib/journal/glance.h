@@ -8,11 +8,11 @@
 struct glance {       /* zeroed before the first */
     int64_t at;       /* whole lines were read up to here */
     uint64_t inode;   /* of the file then; 0: none yet */
+    int64_t born_ns;  /* of it, where the file system knows: inode numbers are used again */
     int64_t size;     /* of it */
-    int64_t mtime_ns; /* of it */
+    int64_t ctime_ns; /* of it */
     bool overlong;    /* inside of what is too long to be a line */
     bool claimed;     /* somebody held the claim */
-    uint64_t octets;  /* this glance read so many */
 };
 
 /* Hands the sound lines from g->at on to the handler. ESTALE: it is another file by now or became

@@ -98,9 +98,9 @@ static void keep_attempt(struct snapshot *s, const struct item *i)
 static struct minute *minute_of(struct snapshot *s, int64_t ms)
 {
     int64_t now = s->sum.now_ms / 60000, then = ms / 60000;
-    if (then > now || then <= now - STATUS_MINUTES || then < 0)
+    if (then > now + 1 || then <= now - STATUS_MINUTES || then < 0)
         return NULL;
-    struct minute *m = &s->minutes[then % STATUS_MINUTES];
+    struct minute *m = &s->minutes[then % (STATUS_MINUTES + 1)];
     if (m->minute != then)
         *m = (struct minute){.minute = then};
     return m;
@@ -110,7 +110,7 @@ void status_hour(struct snapshot *s)
 {
     int64_t now = s->sum.now_ms / 60000;
     s->sum.failures_hour = s->sum.deliveries_hour = 0;
-    for (size_t i = 0; i < STATUS_MINUTES; i++) {
+    for (size_t i = 0; i <= STATUS_MINUTES; i++) {
         const struct minute *m = &s->minutes[i];
         if (m->minute <= now - STATUS_MINUTES)
             continue;
@@ -182,9 +182,7 @@ static void begin(struct snapshot *s, struct item *i, const struct line *l)
     set(s, &e->why, SLICE(""));
     i->ended = false;
     i->failed_in = STAGE_NONE;
-    size_t n = l->sid.n < sizeof e->sid ? l->sid.n : sizeof e->sid - 1;
-    memcpy(e->sid, l->sid.p ? l->sid.p : "", n);
-    e->sid[n] = '\0';
+    set(s, &e->sid, l->sid.p ? l->sid : SLICE(""));
     if (counts(s, i, l))
         s->sum.counters.started++;
 }

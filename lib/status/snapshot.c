@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/rand.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +20,10 @@ static struct snapshot *new_snapshot(const struct snapshot_options *o, const cha
     s->path = mem_dup(path);
     s->sum.queue = s->path;
     s->sum.since_ms = o->since_ms;
+    s->notices = -1;
+    s->due.of = LEAST_DUE;
+    s->birth.of = LEAST_BIRTH;
+    s->ranks = rand_up_to(UINT32_MAX - 1) + 1;
     status_histograms(s);
     return s;
 }
@@ -41,25 +46,21 @@ void snapshot_open_session(struct snapshot **out, const char *path,
     (*out)->sum.is_session = true;
 }
 
-void status_item_free(struct snapshot *s, struct item *i)
-{
-    free(i->id);
-    texts_drop(&s->texts, i->e.to);
-    texts_drop(&s->texts, i->e.why);
-}
-
 void snapshot_close(struct snapshot *s)
 {
     if (!s)
         return;
-    for (size_t i = 0; i < s->count; i++)
-        status_item_free(s, &s->items[i]);
+    names_deaf(s);
+    scan_stop(s);
+    if (s->loop)
+        loop_cancel(s->loop, &s->next);
     for (size_t i = 0; i < s->attempt_count; i++) {
         free(s->attempts[i].id);
         free(s->attempts[i].to);
         free(s->attempts[i].why);
     }
-    free(s->items);
+    items_free(s);
+    free(s->scan.folders);
     groups_free(&s->recipients, &s->texts);
     groups_free(&s->reasons, &s->texts);
     texts_free(&s->texts);
@@ -107,43 +108,67 @@ static bool of_reason(const char *wanted, const struct status_entry *e)
     return strstr(e->why, wanted) != NULL;
 }
 
-bool status_filter_takes(const struct status_filter *f, const struct status_entry *e)
+static bool takes(const struct status_filter *f, const struct status_entry *e)
 {
     return (f->states == 0 || (f->states & 1U << e->state) != 0) && of_recipient(f->recipient, e) &&
            of_reason(f->reason, e);
 }
 
+struct page {
+    const struct status_filter *filter;
+    status_entry_h *handler;
+    void *arg;
+    size_t n;
+};
+
+/* False: there is one more than there may be. */
+static bool on_item(void *arg, struct item *i)
+{
+    struct page *p = arg;
+    if (!i->counted || !takes(p->filter, &i->e))
+        return true;
+    if (p->n++ == p->filter->limit)
+        return false;
+    p->handler(p->arg, &i->e);
+    return true;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return strcmp((*(struct item *const *)a)->id, (*(struct item *const *)b)->id);
+}
+
+/* Those under way are few among many, and known. */
+static bool visit_again(const struct snapshot *s, const char *after, struct page *p)
+{
+    bool more = false;
+    struct item **v = mem_grow(NULL, s->again.n, sizeof(struct item *));
+    if (s->again.n > 0)
+        memcpy(v, s->again.v, s->again.n * sizeof(struct item *));
+    qsort(v, s->again.n, sizeof *v, by_id);
+    for (size_t i = 0; i < s->again.n && !more; i++)
+        more = strcmp(v[i]->id, after) > 0 && !on_item(p, v[i]);
+    free(v);
+    return !more;
+}
+
 void snapshot_entries(const struct snapshot *s, const struct status_filter *f,
                       status_entry_h *handler, void *arg, bool *more)
 {
-    size_t n = 0;
-    *more = false;
-    for (size_t i = 0; i < s->count; i++) {
-        const struct status_entry *e = &s->items[i].e;
-        if ((f->after && strcmp(e->id, f->after) <= 0) || !status_filter_takes(f, e))
-            continue;
-        if (n++ == f->limit) {
-            *more = true;
-            return;
-        }
-        handler(arg, e);
-    }
+    struct page p = {f, handler, arg, 0};
+    const char *after = f->after ? f->after : "";
+    if (s->session)
+        *more = strcmp(s->session->e.id, after) > 0 && !on_item(&p, s->session);
+    else if (f->states == 1U << STATUS_DELIVERING)
+        *more = !visit_again(s, after, &p);
+    else
+        *more = !tree_visit(s->items, after, on_item, &p);
 }
 
 static const struct item *find(const struct snapshot *s, const char *id)
 {
-    size_t low = 0, high = s->count;
-    while (low < high) {
-        size_t at = low + (high - low) / 2;
-        int order = strcmp(s->items[at].e.id, id);
-        if (order == 0)
-            return &s->items[at];
-        if (order < 0)
-            low = at + 1;
-        else
-            high = at;
-    }
-    return NULL;
+    const struct item *i = s->session ? s->session : tree_find(s->items, id);
+    return i && i->counted && strcmp(i->e.id, id) == 0 ? i : NULL;
 }
 
 const struct status_entry *snapshot_entry(const struct snapshot *s, const char *id)
@@ -152,19 +177,7 @@ const struct status_entry *snapshot_entry(const struct snapshot *s, const char *
     return i ? &i->e : NULL;
 }
 
-/* --- Groups. A kept text is one address. */
-
-struct group_key status_recipient_key(const struct status_entry *e)
-{
-    struct group_key k = {0};
-    memcpy(&k.a, e->recipient, sizeof k.a); /* its eight digits */
-    return k;
-}
-
-struct group_key status_reason_key(const struct status_entry *e)
-{
-    return (struct group_key){(uintptr_t)e->why, (uint64_t)e->status << 16 | (uint64_t)e->code};
-}
+/* --- Groups. */
 
 static void show_recipient(struct status_group *g, const struct group_key *k)
 {
@@ -191,9 +204,11 @@ int snapshot_journal(struct snapshot *s, const char *id, journal_line_h *handler
 {
     const struct item *i = find(s, id);
     struct glance from_start = {0};
+    struct queue_name n;
     if (!i)
         return ENOENT;
-    char *path = s->queue ? queue_path(s->queue, &i->name) : mem_dup(s->path);
+    item_name(i, &n);
+    char *path = s->queue ? queue_path(s->queue, &n) : mem_dup(s->path);
     int err = journal_glance(path, &from_start, handler, arg);
     free(path);
     return err;

@@ -1,12 +1,16 @@
 /* What a queue and its sessions look like now: a snapshot that is brought up to date by reading
  * alone. It takes no lock, makes no file and refuses what the queue refuses; an entry may move,
- * grow or vanish at any moment, and a line may be torn (cpm-queue(5), cpm-session(5)). Names are
- * read each time, and of journals what was appended.
+ * grow or vanish at any moment, and a line may be torn (cpm-queue(5), cpm-session(5)).
+ *
+ * The first update reads all, a further one what the kernel tells of (inotify), of journals what
+ * was appended, and the locks of the deliveries under way. Where notices were lost, all is read
+ * again in pieces, one an update, and what is shown may be old until the last one (`complete`).
+ * Where there are no notices, each update reads all names.
  *
  * Times are milliseconds since 1970 (wall clock), 0: none; sizes are octets. Errors are errno
- * values. Texts stay valid until the next update; they are cleaned: the session ids of MSRP paths
- * are left out, and with `mask` the users of all addresses too. They are octets from outside all
- * the same: what writes them into HTML or JSON has to escape them. */
+ * values. Texts stay valid until the next update (or the loop's); they are cleaned: the session ids
+ * of MSRP paths are left out, and with `mask` the users of all addresses too. They are octets from
+ * outside all the same: what writes them into HTML or JSON has to escape them. */
 #ifndef STATUS_SNAPSHOT_H
 #define STATUS_SNAPSHOT_H
 
@@ -28,6 +32,10 @@ void snapshot_open_session(struct snapshot **out, const char *path,
 void snapshot_close(struct snapshot *s); /* NULL is harmless */
 
 void snapshot_update(struct snapshot *s);
+
+/* From the next update on, takes in from the loop what the kernel tells, and reads what is to be
+ * read, so that updates find little left. What is shown may then change while the loop runs. */
+void snapshot_follow(struct snapshot *s, struct loop *l);
 
 /* --- The whole. */
 
@@ -131,7 +139,7 @@ struct status_entry {
     bool abandoned; /* its last attempt's processes died */
     int error;      /* it cannot be read (journal_open_error): the rest is not known */
     /* of the last attempt */
-    char sid[LINE_NAME_MAX + 1];
+    const char *sid;
     enum status_phase phase;
     int64_t progress_ms; /* octets and rate are of this moment; 0: nothing was sent yet */
     uint64_t octets, total, rate;
@@ -150,7 +158,6 @@ struct status_filter {
 typedef void status_entry_h(void *arg, const struct status_entry *e);
 void snapshot_entries(const struct snapshot *s, const struct status_filter *f,
                       status_entry_h *handler, void *arg, bool *more);
-bool status_filter_takes(const struct status_filter *f, const struct status_entry *e);
 
 const struct status_entry *snapshot_entry(const struct snapshot *s, const char *id); /* or NULL */
 
