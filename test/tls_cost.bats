@@ -63,7 +63,7 @@ loaded() { # LIBRARY
   IFS= read -r -t "$GUARD" line <&8
   BOB=${line#uri }
   make_message 3000000
-  KTLS_FILE=$PWD/sent LD_PRELOAD=$PWD/ktls.so deliver 0 --msrps
+  KTLS_FILE=$PWD/sent LD_PRELOAD=$PWD/ktls.so deliver 0 --msrps --chunk-size 2M # no small ones
   wait "$peer" || status=$?
   [ "$status" -eq 0 ] || {
     cat <&8

@@ -30,8 +30,7 @@ static bool wrote(struct msrp_conn *c, ssize_t n)
 
 static bool write_text(struct msrp_conn *c)
 {
-    ssize_t n =
-        msrp_out_text(&c->out, c->text.p + c->text_out, c->text.n - c->text_out, c->piece.n > 0);
+    ssize_t n = msrp_out_text(&c->out, c->text.p + c->text_out, c->text.n - c->text_out);
     if (!wrote(c, n))
         return false;
     c->text_out += n > 0 ? (size_t)n : 0;

@@ -15,16 +15,27 @@
 
 #define RECORD ((size_t)16 * 1024) /* the most that TLS puts into one */
 #define PACKED (8 * RECORD)
+#define SMALL  RECORD /* of the file: less than this is cheaper to copy than to send by itself */
 
-static bool packs(const struct msrp_out *o)
+/* Does the library encrypt, so that it has to get everything from memory? */
+static bool by_library(const struct msrp_out *o)
 {
     return o->sock.tls && !tls_kernel_sends(o->sock.tls);
 }
 
-int msrp_out_flush(struct msrp_out *o)
+static ssize_t write_packed(struct msrp_out *o, bool more)
+{
+    const char *p = o->packed + o->gone;
+    size_t n = o->n - o->gone;
+    if (by_library(o))
+        return tls_write(o->sock.tls, p, n);
+    return send(o->sock.fd, p, n, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+}
+
+static int flush(struct msrp_out *o, bool more)
 {
     while (o->gone < o->n) {
-        ssize_t n = tls_write(o->sock.tls, o->packed + o->gone, o->n - o->gone);
+        ssize_t n = write_packed(o, more);
         if (n < 0)
             return errno;
         trace_octets(o->flow, true, o->packed + o->gone, (size_t)n);
@@ -34,11 +45,16 @@ int msrp_out_flush(struct msrp_out *o)
     return 0;
 }
 
+int msrp_out_flush(struct msrp_out *o)
+{
+    return flush(o, false);
+}
+
 /* Room in the pack, where a full one is sent first. NULL and errno: the socket is full, or broken.
  */
 static char *room(struct msrp_out *o, size_t *n)
 {
-    int err = o->n == PACKED ? msrp_out_flush(o) : 0;
+    int err = o->n == PACKED ? flush(o, true) : 0;
     if (err) {
         errno = err;
         return NULL;
@@ -50,14 +66,8 @@ static char *room(struct msrp_out *o, size_t *n)
     return o->packed + o->n;
 }
 
-ssize_t msrp_out_text(struct msrp_out *o, const char *p, size_t n, bool more)
+ssize_t msrp_out_text(struct msrp_out *o, const char *p, size_t n)
 {
-    if (!packs(o)) {
-        ssize_t sent = send(o->sock.fd, p, n, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
-        if (sent > 0)
-            trace_octets(o->flow, true, p, (size_t)sent);
-        return sent;
-    }
     char *to = room(o, &n);
     if (!to)
         return -1;
@@ -66,19 +76,26 @@ ssize_t msrp_out_text(struct msrp_out *o, const char *p, size_t n, bool more)
     return (ssize_t)n;
 }
 
-ssize_t msrp_out_file(struct msrp_out *o, int file, uint64_t offset, size_t n)
+static ssize_t send_from(struct msrp_out *o, int file, uint64_t offset, size_t n)
 {
     off_t at = (off_t)offset;
-    if (!packs(o)) {
-        ssize_t sent = sendfile(o->sock.fd, file, &at, n);
-        if (sent > 0)
-            trace_file(o->flow, file, offset, (size_t)sent);
-        return sent;
-    }
+    errno = flush(o, true);
+    if (errno)
+        return -1;
+    ssize_t sent = sendfile(o->sock.fd, file, &at, n);
+    if (sent > 0)
+        trace_file(o->flow, file, offset, (size_t)sent);
+    return sent;
+}
+
+ssize_t msrp_out_file(struct msrp_out *o, int file, uint64_t offset, size_t n)
+{
+    if (n >= SMALL && !by_library(o))
+        return send_from(o, file, offset, n);
     char *to = room(o, &n);
     if (!to)
         return -1;
-    ssize_t got = pread(file, to, n, at);
+    ssize_t got = pread(file, to, n, (off_t)offset);
     if (got > 0)
         o->n += (size_t)got;
     return got;

@@ -1,6 +1,7 @@
-/* The way out of a connection: octets from memory and from the message's file, to the socket.
- * Plain, or where the kernel encrypts (kTLS), they go straight there, the file's by sendfile; else
- * TLS gets them packed into whole records, and who added them has to flush. */
+/* The way out of a connection: octets from memory and from the message's file, to the socket. They
+ * are packed, and who added them has to flush; TLS gets whole records. Large pieces of the file go
+ * out by sendfile behind what is packed, where no encryption is in the way or the kernel does it
+ * (kTLS). */
 #ifndef MSRP_OUT_H
 #define MSRP_OUT_H
 
@@ -12,13 +13,13 @@
 struct msrp_out {
     struct sock sock;
     struct trace_flow *flow; /* NULL: nobody captures */
-    char *packed;            /* for TLS; NULL: never needed */
+    char *packed;            /* NULL: never needed */
     size_t n, gone;
 };
 
-/* Both as send(2): how many octets were taken, or -1 and errno. `more` follows at once. 0 from the
- * file is its end; errors of the file itself are told from the socket's by msrp_out_is_sockets. */
-ssize_t msrp_out_text(struct msrp_out *o, const char *p, size_t n, bool more);
+/* Both as send(2): how many octets were taken, or -1 and errno. 0 from the file is its end; errors
+ * of the file itself are told from the socket's by msrp_out_is_sockets. */
+ssize_t msrp_out_text(struct msrp_out *o, const char *p, size_t n);
 ssize_t msrp_out_file(struct msrp_out *o, int file, uint64_t offset, size_t n);
 bool msrp_out_is_sockets(int error);
 
