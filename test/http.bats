@@ -31,7 +31,7 @@ teardown() {
 
 @test "every answer is kept by nobody, runs no script, and shows nothing of others" {
   start_status
-  for path in '' metrics healthz nowhere; do
+  for path in '' metrics healthz nowhere entries entry/x session/x style.css api/queue api/entry/x; do
     get -D head -o body "$URL$path"
     for line in 'Cache-Control: no-store' 'X-Content-Type-Options: nosniff' \
       'Referrer-Policy: no-referrer' 'Cross-Origin-Opener-Policy: same-origin' \

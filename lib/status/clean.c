@@ -38,13 +38,14 @@ static bool starts_path(const char *p, size_t n)
            (n > 8 && strncasecmp(p, "msrps://", 8) == 0);
 }
 
-/* msrp://host:port/SESSION;tcp */
+/* msrp://host:port/SESSION;tcp. A NUL becomes U+FFFD: it must not end the text. */
 static void hide_sessions(struct slice t, struct buf *out)
 {
     size_t i = 0;
     while (i < t.n) {
         if (!starts_path(t.p + i, t.n - i)) {
-            add(out, t.p + i++, 1);
+            add(out, t.p[i] ? t.p + i : "\xef\xbf\xbd", t.p[i] ? 1 : 3);
+            i++;
             continue;
         }
         size_t from = i;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "status/answer.h"
 #include "status/answer_int.h"
 #include "status/past.h"
 
@@ -12,9 +13,13 @@
 
 #define PAGE_LIMIT 1000
 
+/* A list of what may be long because of what others said ends early, and says so, before the answer
+ * is too large to be one. */
+#define LIST_OCTETS (STATUS_ANSWER_MAX / 4)
+
 struct list {
     FILE *f;
-    bool any;
+    bool any, cut;
 };
 
 static void text(FILE *f, const char *key, const char *value)
@@ -98,22 +103,32 @@ unsigned json_queue(const struct status_request *r, FILE *f)
     return 200;
 }
 
-/* The next member of a list begins. */
-static FILE *next(struct list *l)
+static void begin_member(struct list *l)
 {
     (void)fputs(l->any ? ",\n{" : "\n{", l->f);
     l->any = true;
+}
+
+/* The next member begins. NULL: no more of them. */
+static FILE *next(struct list *l)
+{
+    l->cut = l->cut || ftello(l->f) > LIST_OCTETS;
+    if (l->cut)
+        return NULL;
+    begin_member(l);
     return l->f;
 }
 
-static void end_list(FILE *f, bool more)
+static void end_list(const struct list *l, bool more)
 {
-    (void)fprintf(f, "],\"more\":%s}\n", more ? "true" : "false");
+    (void)fprintf(l->f, "],\"more\":%s}\n", more || l->cut ? "true" : "false");
 }
 
 static void on_entry(void *arg, const struct status_entry *e)
 {
     FILE *f = next(arg);
+    if (!f)
+        return;
     put_members(f, e);
     (void)fputc('}', f);
 }
@@ -135,12 +150,12 @@ unsigned json_not_found(const struct status_request *r, FILE *f)
 unsigned json_entries(const struct status_request *r, FILE *f)
 {
     struct status_wanted w;
-    struct list l = {f, false};
+    struct list l = {.f = f};
     bool more, good = status_wanted_read(&w, r->query, PAGE_LIMIT);
     if (good) {
         (void)fputs("{\"entries\":[", f);
         snapshot_entries(r->s, &w.filter, on_entry, &l, &more);
-        end_list(f, more);
+        end_list(&l, more);
     }
     status_wanted_free(&w);
     return good ? 200 : fail(f, 400, "no such state");
@@ -149,11 +164,11 @@ unsigned json_entries(const struct status_request *r, FILE *f)
 unsigned json_sessions(const struct status_request *r, FILE *f)
 {
     struct status_filter now = {.states = 1U << STATUS_DELIVERING, .limit = PAGE_LIMIT};
-    struct list l = {f, false};
+    struct list l = {.f = f};
     bool more;
     (void)fputs("{\"sessions\":[", f);
     snapshot_entries(r->s, &now, on_entry, &l, &more);
-    end_list(f, more);
+    end_list(&l, more);
     return 200;
 }
 
@@ -162,6 +177,8 @@ unsigned json_sessions(const struct status_request *r, FILE *f)
 static void on_recipient(void *arg, const struct status_group *g)
 {
     FILE *f = next(arg);
+    if (!f)
+        return;
     (void)fputs("\"recipient\":", f);
     json_string(f, g->recipient);
     text(f, "to", g->text);
@@ -172,15 +189,17 @@ static void on_recipient(void *arg, const struct status_group *g)
 
 unsigned json_recipients(const struct status_request *r, FILE *f)
 {
-    struct list l = {f, false};
+    struct list l = {.f = f};
     (void)fputs("{\"recipients\":[", f);
-    end_list(f, snapshot_recipients(r->s, PAGE_LIMIT, on_recipient, &l));
+    end_list(&l, snapshot_recipients(r->s, PAGE_LIMIT, on_recipient, &l));
     return 200;
 }
 
 static void on_reason(void *arg, const struct status_group *g)
 {
     FILE *f = next(arg);
+    if (!f)
+        return;
     (void)fprintf(f, "\"status\":%d,\"code\":%d", g->status, g->code);
     text(f, "why", g->text);
     (void)fputc(',', f);
@@ -190,9 +209,9 @@ static void on_reason(void *arg, const struct status_group *g)
 
 unsigned json_reasons(const struct status_request *r, FILE *f)
 {
-    struct list l = {f, false};
+    struct list l = {.f = f};
     (void)fputs("{\"reasons\":[", f);
-    end_list(f, snapshot_reasons(r->s, PAGE_LIMIT, on_reason, &l));
+    end_list(&l, snapshot_reasons(r->s, PAGE_LIMIT, on_reason, &l));
     return 200;
 }
 
@@ -200,10 +219,10 @@ unsigned json_attempts(const struct status_request *r, FILE *f)
 {
     const struct status_attempt *a;
     size_t n = snapshot_attempts(r->s, &a);
-    struct list l = {f, false};
+    struct list l = {.f = f};
     (void)fputs("{\"attempts\":[", f);
-    for (size_t i = 0; i < n; i++) {
-        (void)fputs("\"id\":", next(&l));
+    for (size_t i = 0; i < n && next(&l); i++) {
+        (void)fputs("\"id\":", f);
         json_string(f, a[i].id);
         text(f, "to", a[i].to);
         moment(f, "started", a[i].started_ms);
@@ -214,7 +233,7 @@ unsigned json_attempts(const struct status_request *r, FILE *f)
         number(f, "octets", (int64_t)a[i].octets);
         (void)fputc('}', f);
     }
-    (void)fputs("]}\n", f);
+    end_list(&l, false);
     return 200;
 }
 
@@ -242,9 +261,11 @@ static void put_slice(FILE *f, struct slice value)
 
 static void on_line(void *arg, const struct line *line, struct slice none)
 {
-    FILE *f = next(arg);
+    struct list *l = arg;
+    FILE *f = l->f;
     char when[CLOCK_TEXT_SIZE];
     (void)none;
+    begin_member(l);
     clock_text(when, line->wall_ms);
     (void)fprintf(f, "\"time\":\"%s\",\"program\":", when);
     put_slice(f, line->program);
@@ -264,7 +285,7 @@ static void on_line(void *arg, const struct line *line, struct slice none)
 /* The newest lines of the journal; of one attempt, or with sid NULL of all. */
 static void put_journal(const struct status_request *r, const char *sid, FILE *f)
 {
-    struct list l = {f, false};
+    struct list l = {.f = f};
     struct status_lines wanted = {sid, STATUS_LINES, on_line, &l};
     size_t left_out;
     (void)fputs(",\"journal\":[", f);
@@ -276,7 +297,7 @@ unsigned json_entry(const struct status_request *r, FILE *f)
 {
     const struct status_entry *e = snapshot_entry(r->s, r->id);
     struct status_history *past;
-    struct list l = {f, false};
+    struct list l = {.f = f};
     if (!e)
         return fail(f, 404, "no such entry");
     (void)fputc('{', f);
@@ -284,7 +305,8 @@ unsigned json_entry(const struct status_request *r, FILE *f)
     (void)status_history_new(r->s, r->id, &past); /* the journal below says what is wrong */
     (void)fputs(",\"history\":[", f);
     for (size_t i = 0; i < past->count; i++) {
-        put_past(next(&l), &past->list[i]);
+        begin_member(&l);
+        put_past(f, &past->list[i]);
         (void)fputc('}', f);
     }
     (void)fputc(']', f);

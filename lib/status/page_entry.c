@@ -177,7 +177,8 @@ static void line_time(struct journal_table *t, int64_t ms)
     int64_t after = ms > t->from_ms ? ms - t->from_ms : 0;
     clock_text(when, ms);
     (void)snprintf(text, sizeof text, "+%lld.%03d", (long long)after / 1000, (int)(after % 1000));
-    html_add(&t->p->h, "<time datetime=\"%s\" title=\"%s\">%s</time>", when, when, text);
+    html_add(&t->p->h, "<time class=\"nowrap\" datetime=\"%s\" title=\"%s\">%s</time>", when, when,
+             text);
 }
 
 static void slice_text(struct page *p, struct slice s)
@@ -270,6 +271,23 @@ unsigned page_entry(const struct status_request *r, FILE *f)
     return page_end(&p, 200, f);
 }
 
+/* Which of how many, with the way to the ones beside it. */
+static void which(struct page *p, const struct status_entry *e, const struct status_past *a)
+{
+    open_row(p, "Attempt");
+    html_add(&p->h, "%lld of %lld", (long long)a->n, (long long)e->attempts);
+    for (int i = -1; i <= 1; i += 2) {
+        int64_t n = a->n + i;
+        if (n < 1 || n > e->attempts)
+            continue;
+        html_add(&p->h, " <a href=\"/session/");
+        html_query(&p->h, p->r->id);
+        html_add(&p->h, "?attempt=%lld\">%s</a>", (long long)n,
+                 i < 0 ? "the one before" : "the next");
+    }
+    close_row(p);
+}
+
 static void session_facts(struct page *p, const struct status_entry *e, const struct status_past *a)
 {
     bool is_now = e->state == STATUS_DELIVERING && strcmp(e->sid, a->sid) == 0;
@@ -279,14 +297,17 @@ static void session_facts(struct page *p, const struct status_entry *e, const st
     open_row(p, "Entry");
     page_entry_link(p, "/entry/", e->id, e->to);
     close_row(p);
+    which(p, e, a);
     time_row(p, "Started", a->started_ms);
     if (is_now) {
         open_row(p, "Phase");
         html_add(&p->h, "%s", status_phase_names[e->phase]);
         close_row(p);
+        open_row(p, "Rate");
+        html_add(&p->h, "%s/s", rate);
+        close_row(p);
         open_row(p, "Confirmed");
         page_progress(p, e);
-        html_add(&p->h, " <span class=\"note\">%s/s</span>", rate);
     } else {
         time_row(p, "Ended", a->ended_ms);
         open_row(p, "Result");
@@ -305,7 +326,6 @@ unsigned page_session(const struct status_request *r, FILE *f)
     const struct status_past *a;
     struct status_history *past;
     struct page p;
-    char name[32];
     if (!e)
         return no_entry(r, f);
     (void)status_history_new(r->s, r->id, &past);
@@ -314,8 +334,7 @@ unsigned page_session(const struct status_request *r, FILE *f)
         return page_fail(r, f, 404, "There is no such attempt",
                          "Look at the entry's own page for its attempts.");
     }
-    (void)snprintf(name, sizeof name, "%lld", (long long)(a ? a->n : 0));
-    page_begin(&p, r, a ? "Attempt" : "No attempt yet", a ? name : "", MOOD_NONE, true);
+    page_begin(&p, r, a ? "Session" : "No attempt yet of", e->id, MOOD_NONE, true);
     if (a) {
         session_facts(&p, e, a);
         picture(&p, a, "The call");

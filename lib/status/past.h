@@ -18,7 +18,8 @@ struct status_lines {
 int status_lines(struct snapshot *s, const char *id, const struct status_lines *wanted,
                  size_t *left_out);
 
-#define STATUS_LINES 250 /* that a page shows: with 4096 octets each they fit into an answer */
+/* So many lines and attempts are shown: however they were chosen, they fit into an answer. */
+#define STATUS_LINES 200
 
 struct status_past { /* an attempt */
     int64_t n;       /* from 1 on */
@@ -30,7 +31,7 @@ struct status_past { /* an attempt */
 };
 
 /* The newest attempts, in their order. */
-#define STATUS_PAST 200
+#define STATUS_PAST 100
 struct status_history {
     struct status_past list[STATUS_PAST];
     size_t count;

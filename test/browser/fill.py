@@ -176,6 +176,7 @@ NASTY = [
     "\"><img src=x onerror=alert(1)>",
     "</bdi></td></table></main><h1>another</h1>",
     "' onmouseover='alert(1)' x='",
+    "a NUL \0 between",
     "\x1b[31mred\x07\r\n\tcontrols\x7f",
     "\u202egpj.exe turned \u2066isolated",
     "﷽" * 60,
@@ -214,8 +215,8 @@ def hostile(queue):
 
 
 def texts():
-    """As JSON has to give them back: octets that are no UTF-8 are replaced, one by one."""
-    return [re.sub("[\udc80-\udcff]", "\ufffd", text) for text in NASTY]
+    """As JSON has to give them back: NULs and octets that are no UTF-8 are replaced, one by one."""
+    return [re.sub("[\0\udc80-\udcff]", "\ufffd", text) for text in NASTY]
 
 
 if __name__ == "__main__":

@@ -136,12 +136,29 @@ class Visit:
             self.judge(where, page.open(self.url + path), status)
             for fault in page.run(CHECK):
                 self.fault(where, fault)
+            self.spoken(where, page)
             grounds.add(page.run("getComputedStyle(document.body).backgroundColor"))
             page.screenshot(f"{self.shots}/{self.name}-{title}-{look}.png")
         if len(grounds) != 2:
             self.fault(self.name, f"light and dark have the grounds {grounds}")
         self.links |= set(page.run("[...document.querySelectorAll('a:not(.skip)')].map(a => a.href)"))
         self.keyboard(page, path)
+
+    def spoken(self, where, page):
+        """What a screen reader gets: tables are tables however they are laid out, and have names."""
+        nodes = [n for n in page.call("Accessibility.getFullAXTree")["nodes"] if not n["ignored"]]
+        roles = [node["role"]["value"] for node in nodes]
+        for role, selector in (("table", "table"), ("rowheader", "tbody th"), ("row", "tr"),
+                               ("columnheader", "thead th"), ("progressbar", "progress"),
+                               ("main", "main")):
+            shown = page.run(f"[...document.querySelectorAll('{selector}')]"
+                             ".filter(e => e.getClientRects().length).length")
+            if roles.count(role) != shown:
+                self.fault(where, f"{shown} of {selector}, spoken of as {roles.count(role)} {role}")
+        for node in nodes:
+            if node["role"]["value"] in ("table", "link", "progressbar", "image", "region", "navigation",
+                                         "heading") and not node.get("name", {}).get("value"):
+                self.fault(where, f"a {node['role']['value']} without a name")
 
     def keyboard(self, page, path):
         """The first key leads to a link that skips what is the same on all pages, and it is seen."""

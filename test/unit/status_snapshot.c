@@ -91,12 +91,40 @@ static void pages(struct snapshot *s)
     tap_ok(says(s, "/api/sessions", NULL, 200, "{\"sessions\":[],"), "no session now");
 }
 
-int main(void)
+/* The longest lines, of what grows the most where it is escaped. */
+static void bounds(const char *path)
 {
-    char folder[] = "/tmp/status-XXXXXX", path[64];
+    static const char *const pages[] = {"/", "/session/large", "/api/entry/large",
+                                        "/api/session/large", "/api/attempts"};
     struct snapshot_options o = {.since_ms = 1};
     struct snapshot *s;
-    if (!mkdtemp(folder) || snprintf(path, sizeof path, "%s/journal", folder) < 0)
+    char line[4096], reason[4000], sid[8];
+    memset(reason, '\1', sizeof reason);
+    append(path, T "0.000Z cpm-queue[1] entry to=sip:bob@example.com\n");
+    for (int i = 0; i < 500; i++) {
+        (void)snprintf(sid, sizeof sid, "a%d", i);
+        (void)snprintf(line, sizeof line, T "1.000Z q[1] attempt.start sid=%s n=1\n", sid);
+        append(path, line);
+        (void)snprintf(line, sizeof line, T "2.000Z q[1] invite.failed sid=%s reason=\"%.*s\"\n",
+                       sid, (int)sizeof reason, reason);
+        append(path, line);
+        append(path, line);
+        (void)snprintf(line, sizeof line, T "3.000Z q[1] outcome sid=%s status=75\n", sid);
+        append(path, line);
+    }
+    snapshot_open_session(&s, path, &o);
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+        tap_ok(says(s, pages[i], NULL, 200, "75"), "%s however much was said", pages[i]);
+    snapshot_close(s);
+}
+
+int main(void)
+{
+    char folder[] = "/tmp/status-XXXXXX", path[64], large[64];
+    struct snapshot_options o = {.since_ms = 1};
+    struct snapshot *s;
+    if (!mkdtemp(folder) || snprintf(path, sizeof path, "%s/journal", folder) < 0 ||
+        snprintf(large, sizeof large, "%s/large", folder) < 0)
         return 1;
     snapshot_open_session(&s, path, &o);
     tap_ok(says(s, "/api/queue", NULL, 200, "\"failed\":0"), "no file yet");
@@ -129,5 +157,6 @@ int main(void)
     tap_is_str(text, "msrps://h:1/***;tcp tel:*** sip:***@h", "paths, numbers and parameters");
     free(text);
     snapshot_close(s);
-    return unlink(path) == 0 && rmdir(folder) == 0 ? tap_done() : 1;
+    bounds(large);
+    return unlink(path) == 0 && unlink(large) == 0 && rmdir(folder) == 0 ? tap_done() : 1;
 }
