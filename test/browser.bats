@@ -92,7 +92,7 @@ first() { get "$URL$1" | jq -er "$2"; }
   cpm-queue -q -Q q run 3>&- &
   RUNNER=$!
   for _ in $(seq $((GUARD * 10))); do
-    first api/sessions '.sessions[0] | select(.phase == "transferring").id' >id && break
+    first api/sessions '.sessions[0] | select(.octets > 0).id' >id && break
     read -r -t 0.1 <> <(:) || true
   done
   look way "session/$(cat id)"

@@ -165,20 +165,24 @@ static void picture(struct page *p, const struct status_past *a, const char *hea
 struct journal_table {
     struct page *p;
     int64_t from_ms; /* times count from here; 0: they are shown as they are */
+    char day[10];    /* of the line before */
 };
 
+/* The day where it is another one than that of the line before. */
 static void line_time(struct journal_table *t, int64_t ms)
 {
     char when[CLOCK_TEXT_SIZE], text[32];
-    if (t->from_ms == 0) {
-        page_when(t->p, ms);
-        return;
-    }
     int64_t after = ms > t->from_ms ? ms - t->from_ms : 0;
     clock_text(when, ms);
-    (void)snprintf(text, sizeof text, "+%lld.%03d", (long long)after / 1000, (int)(after % 1000));
+    if (t->from_ms != 0)
+        (void)snprintf(text, sizeof text, "+%lld.%03d", (long long)after / 1000,
+                       (int)(after % 1000));
+    else
+        (void)snprintf(text, sizeof text, "%.10s %.12s", when, when + 11);
+    bool same_day = t->from_ms == 0 && strncmp(t->day, when, sizeof t->day) == 0;
+    memcpy(t->day, when, sizeof t->day);
     html_add(&t->p->h, "<time class=\"nowrap\" datetime=\"%s\" title=\"%s\">%s</time>", when, when,
-             text);
+             same_day ? text + sizeof t->day + 1 : text);
 }
 
 static void slice_text(struct page *p, struct slice s)
@@ -217,7 +221,7 @@ static void journal(struct page *p, const struct status_past *past)
 {
     static const struct page_column columns[] = {
         {"", "Time"}, {"event", "Event"}, {"", "Values"}, {"by minor", "By"}, {0}};
-    struct journal_table t = {p, past ? past->started_ms : 0};
+    struct journal_table t = {.p = p, .from_ms = past ? past->started_ms : 0};
     struct status_lines wanted = {past ? past->sid : NULL, STATUS_LINES, on_line, &t};
     size_t left_out;
     page_section(p, "journal", "Journal");

@@ -82,7 +82,7 @@ void page_size(struct page *p, uint64_t octets)
 
 #define RECENT_MS 5000
 
-/* A journal gets a figure a minute: its age belongs to it. */
+/* A journal has a figure a minute: its age belongs to it. */
 void page_progress(struct page *p, const struct status_entry *e)
 {
     uint64_t done = e->octets < e->total ? e->octets : e->total;
