@@ -6,159 +6,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OLDEST   8
+#define URGENT   8
 #define SESSIONS 8
 #define ROWS     12
 #define ATTEMPTS 20
 
-/* Of the entries that wait, the oldest. */
-struct oldest {
-    struct status_entry list[OLDEST]; /* by birth */
+/* Of the entries that wait, those to look at first. */
+struct urgent {
+    struct status_entry list[URGENT];
     size_t count;
+    int64_t now_ms;
 };
 
-static int64_t birth_of(const struct status_entry *e)
+/* What is overdue, then what came first. */
+static bool is_before(const struct urgent *u, const struct status_entry *a,
+                      const struct status_entry *b)
 {
-    return e->birth_ms > 0 ? e->birth_ms : INT64_MAX;
+    bool late_a = page_is_late(a->due_ms, u->now_ms), late_b = page_is_late(b->due_ms, u->now_ms);
+    if (late_a != late_b)
+        return late_a;
+    return a->birth_ms > 0 && (b->birth_ms == 0 || a->birth_ms < b->birth_ms);
 }
 
-static void on_waiting(void *arg, const struct status_entry *e)
+static void on_urgent(void *arg, const struct status_entry *e)
 {
-    struct oldest *o = arg;
-    size_t at = o->count;
-    while (at > 0 && birth_of(&o->list[at - 1]) > birth_of(e))
+    struct urgent *u = arg;
+    size_t at = u->count;
+    while (at > 0 && is_before(u, e, &u->list[at - 1]))
         at--;
-    if (at == OLDEST)
+    if (at == URGENT)
         return;
-    size_t last = o->count < OLDEST ? o->count++ : OLDEST - 1;
-    memmove(o->list + at + 1, o->list + at, (last - at) * sizeof *e);
-    o->list[at] = *e;
-}
-
-static void find_oldest(struct oldest *o, const struct snapshot *s)
-{
-    struct status_filter waiting = {.states = 1U << STATUS_WAITING, .limit = SIZE_MAX};
-    bool more;
-    o->count = 0;
-    snapshot_entries(s, &waiting, on_waiting, o, &more);
-}
-
-/* --- Health. */
-
-/* Deliveries that fail are the trade of a queue; that none succeeds is not. */
-static enum page_mood mood_of(const struct snapshot *s)
-{
-    const struct status_summary *sum = snapshot_summary(s);
-    char why[256];
-    if (!snapshot_health(s, why))
-        return MOOD_BAD;
-    bool fails = sum->failures_hour > 0 && sum->deliveries_hour == 0;
-    return fails || sum->abandoned || sum->unreadable ? MOOD_WARN : MOOD_GOOD;
-}
-
-static void say_stuck(struct page *p, const struct status_summary *sum)
-{
-    char why[256];
-    (void)snapshot_health(p->r->s, why);
-    if (sum->error) {
-        html_add(&p->h, "%s.", why);
-        return;
-    }
-    html_add(&p->h, "An entry is overdue for ");
-    page_duration(p, p->now_ms - sum->oldest_due_ms);
-    html_add(&p->h, ", and nobody takes it: is <code>cpm-queue run</code> at work?");
-}
-
-static void verdict(struct page *p, enum page_mood mood)
-{
-    static const char *const words[] = {"Healthy", "Attention", "Stuck"};
-    const struct status_summary *sum = snapshot_summary(p->r->s);
-    html_add(&p->h, "<p class=\"verdict\"><strong class=\"badge %s\">%s</strong> ",
-             page_moods[mood], words[mood]);
-    if (mood == MOOD_BAD)
-        say_stuck(p, sum);
-    else if (sum->unreadable > 0)
-        html_add(&p->h, "There are entries that cannot be read: see <code>cpm-queue check</code>.");
-    else if (sum->abandoned > 0)
-        html_add(&p->h, "Attempts died before their end; the next run takes those entries again.");
-    else if (mood == MOOD_WARN)
-        html_add(&p->h, "Attempts fail, and nothing was delivered in the last hour.");
-    else
-        html_add(&p->h, "No entry is overdue.");
-    html_add(&p->h, "</p>\n");
-}
-
-static void open_fact(struct page *p, const char *name)
-{
-    html_add(&p->h, "<div><dt>%s</dt><dd>", name);
-}
-
-static void close_fact(struct page *p)
-{
-    html_add(&p->h, "</dd></div>\n");
-}
-
-static void count_fact(struct page *p, const char *name, uint64_t n, const char *class)
-{
-    if (n > 0)
-        html_add(&p->h, "<div><dt>%s</dt><dd class=\"%s\">%llu</dd></div>\n", name, class,
-                 (unsigned long long)n);
-}
-
-static void oldest_fact(struct page *p, const struct oldest *o)
-{
-    open_fact(p, "Oldest waiting message");
-    if (o->count == 0) {
-        html_add(&p->h, "none");
-    } else {
-        page_age(p, o->list[0].birth_ms);
-        html_add(&p->h, " <span class=\"note\">");
-        page_why(p, &o->list[0]);
-        html_add(&p->h, "</span>");
-    }
-    close_fact(p);
-}
-
-/* The most frequent one. */
-static void on_mostly(void *arg, const struct status_group *g)
-{
-    struct page *p = arg;
-    uint64_t n = g->entries[STATUS_WAITING] + g->entries[STATUS_HELD] + g->entries[STATUS_FAILED];
-    if (n == 0)
-        return;
-    open_fact(p, "Most frequent reason");
-    html_add(&p->h, "<span class=\"words\">");
-    page_result(p, g->status, g->code, g->text);
-    html_add(&p->h, "</span> <span class=\"note\">%llu %s</span>", (unsigned long long)n,
-             n == 1 ? "entry" : "entries");
-    close_fact(p);
-}
-
-static void health(struct page *p, const struct oldest *o, enum page_mood mood)
-{
-    const struct status_summary *sum = snapshot_summary(p->r->s);
-    char rate[16];
-    num_size_text(rate, sum->rate);
-    html_add(&p->h,
-             "<section class=\"health %s\" aria-labelledby=\"health\">\n"
-             "<h2 id=\"health\">Health</h2>\n",
-             page_moods[mood]);
-    verdict(p, mood);
-    html_add(&p->h, "<dl class=\"facts\">\n");
-    oldest_fact(p, o);
-    (void)snapshot_reasons(p->r->s, 1, on_mostly, p);
-    open_fact(p, "Failures in the last hour");
-    html_add(&p->h, "%llu <span class=\"note\">and %llu delivered</span>",
-             (unsigned long long)sum->failures_hour, (unsigned long long)sum->deliveries_hour);
-    close_fact(p);
-    open_fact(p, "In transfer");
-    html_add(&p->h, "%llu <span class=\"note\">%s/s</span>",
-             (unsigned long long)sum->sessions[STATUS_TRANSFERRING], rate);
-    close_fact(p);
-    count_fact(p, "Died before their end", sum->abandoned, "warn");
-    count_fact(p, "Cannot be read", sum->unreadable, "bad");
-    html_add(&p->h, "</dl>\n");
-    page_section_end(p);
+    size_t last = u->count < URGENT ? u->count++ : URGENT - 1;
+    memmove(u->list + at + 1, u->list + at, (last - at) * sizeof *e);
+    u->list[at] = *e;
 }
 
 /* --- By state. */
@@ -180,7 +60,7 @@ static void states(struct page *p)
 
 /* --- What waits. */
 
-static void oldest_row(struct page *p, const struct status_entry *e)
+static void waiting_row(struct page *p, const struct status_entry *e)
 {
     page_row(p);
     page_entry_link(p, "/entry/", e->id, e->to);
@@ -195,18 +75,22 @@ static void oldest_row(struct page *p, const struct status_entry *e)
     page_row_end(p);
 }
 
-static void waiting(struct page *p, const struct oldest *o)
+static void waiting(struct page *p)
 {
+    struct status_filter waiting = {.states = 1U << STATUS_WAITING, .limit = SIZE_MAX};
+    struct urgent u = {.now_ms = p->now_ms};
+    bool more;
     static const struct page_column columns[] = {{"", "Entry"},        {"", "Waits for"},
                                                  {"", "Why"},          {"number minor", "Attempts"},
                                                  {"", "Next attempt"}, {0}};
-    page_section(p, "waiting", "Waiting the longest");
-    if (o->count == 0) {
+    snapshot_entries(p->r->s, &waiting, on_urgent, &u, &more);
+    page_section(p, "waiting", "Waiting");
+    if (u.count == 0) {
         html_add(&p->h, "<p class=\"none\">No message waits.</p>\n");
     } else {
-        page_table(p, "Waiting messages, the oldest first", columns, true);
-        for (size_t i = 0; i < o->count; i++)
-            oldest_row(p, &o->list[i]);
+        page_table(p, "Waiting messages: what is overdue, then the oldest", columns, true);
+        for (size_t i = 0; i < u.count; i++)
+            waiting_row(p, &u.list[i]);
         page_table_end(p);
     }
     page_section_end(p);
@@ -250,7 +134,7 @@ static void sessions(struct page *p)
 {
     uint64_t n = snapshot_summary(p->r->s)->entries[STATUS_DELIVERING];
     static const struct page_column columns[] = {{"", "Session"},
-                                                 {"minor", "Phase"},
+                                                 {"minor nowrap", "Phase"},
                                                  {"", "Confirmed"},
                                                  {"number", "Rate"},
                                                  {"number minor", "Left"},
@@ -438,18 +322,16 @@ static unsigned page_only(const struct status_request *r, FILE *f)
 unsigned page_overview(const struct status_request *r, FILE *f)
 {
     struct page p;
-    struct oldest oldest;
     const struct status_summary *sum = snapshot_summary(r->s);
     if (sum->is_session)
         return page_only(r, f);
     char *name = snapshot_clean(r->s, slice_of(sum->queue));
-    enum page_mood mood = mood_of(r->s);
-    find_oldest(&oldest, r->s);
+    enum page_mood mood = page_mood_of(r->s);
     page_begin(&p, r, "Queue", name, mood, true);
-    health(&p, &oldest, mood);
+    page_health(&p, mood);
     states(&p);
     sessions(&p);
-    waiting(&p, &oldest);
+    waiting(&p);
     html_add(&p.h, "<div class=\"beside\">\n");
     reasons(&p);
     recipients(&p);

@@ -57,7 +57,13 @@ void page_why(struct page *p, const struct status_entry *e); /* it is not delive
 void page_entry_link(struct page *p, const char *route, const char *id, const char *to);
 void page_filter(struct page *p, const char *state, const char *recipient, const char *reason);
 
-/* One line for an entry that cannot be found, as a page. */
+bool page_is_late(int64_t due_ms, int64_t now_ms); /* more than a runner needs to take it */
+
+/* The top of the overview. */
+enum page_mood page_mood_of(const struct snapshot *s);
+void page_health(struct page *p, enum page_mood mood);
+
+/* What cannot be shown, and a hint, as a page. */
 unsigned page_fail(const struct status_request *r, FILE *f, unsigned status, const char *what,
                    const char *hint);
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "status/answer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,12 +41,12 @@ static void refreshing(struct page *p)
     int64_t every = refresh_of(p->r);
     html_add(&p->h, "<p class=\"as-of\">As of ");
     page_when(p, p->now_ms);
-    html_add(&p->h, " UTC. <a href=\"%s\">Refresh</a>, ", p->r->path);
+    html_add(&p->h, " UTC. <span class=\"refresh\"><a href=\"%s\">Refresh</a>, ", p->r->path);
     if (every > 0)
-        html_add(&p->h, "or <a href=\"%s\">stop</a> refreshing every %lld s.</p>\n", p->r->path,
-                 (long long)every);
+        html_add(&p->h, "or <a href=\"%s\">stop</a> refreshing every %lld s.</span></p>\n",
+                 p->r->path, (long long)every);
     else
-        html_add(&p->h, "or <a href=\"%s?refresh=10\">every 10 s</a>.</p>\n", p->r->path);
+        html_add(&p->h, "or <a href=\"%s?refresh=10\">every 10 s</a>.</span></p>\n", p->r->path);
 }
 
 static void navigation(struct page *p)
@@ -69,7 +70,7 @@ void page_begin(struct page *p, const struct status_request *r, const char *titl
 {
     static const char *const marks[] = {"", "! ", "!! ", ""};
     int64_t every = refreshes ? refresh_of(r) : 0;
-    *p = (struct page){.out = BUF_UP_TO(8 << 20), .r = r};
+    *p = (struct page){.out = BUF_UP_TO(STATUS_ANSWER_MAX), .r = r};
     p->h = (struct html){&p->out, 0};
     p->now_ms = snapshot_summary(r->s)->now_ms;
     html_add(&p->h,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define VALUE_MAX 400 /* octets */
+#define LATE_MS   60000
 
 static void dash(struct page *p)
 {
@@ -54,6 +55,11 @@ void page_age(struct page *p, int64_t ms)
     html_add(&p->h, "</time>");
 }
 
+bool page_is_late(int64_t due_ms, int64_t now_ms)
+{
+    return due_ms > 0 && now_ms - due_ms > LATE_MS;
+}
+
 void page_due(struct page *p, int64_t ms)
 {
     if (ms <= 0) {
@@ -65,8 +71,9 @@ void page_due(struct page *p, int64_t ms)
         html_add(&p->h, "in ");
         page_duration(p, ms - p->now_ms);
     } else {
+        html_add(&p->h, "<span class=\"%s\">", page_is_late(ms, p->now_ms) ? "late" : "");
         page_duration(p, p->now_ms - ms);
-        html_add(&p->h, " overdue");
+        html_add(&p->h, " overdue</span>");
     }
     html_add(&p->h, "</time>");
 }

@@ -139,6 +139,11 @@ class Visit:
             self.spoken(where, page)
             grounds.add(page.run("getComputedStyle(document.body).backgroundColor"))
             page.screenshot(f"{self.shots}/{self.name}-{title}-{look}.png")
+        for width in (480, 640, 800, 1024):
+            page.look(width, 900, False)
+            beyond = page.run("document.documentElement.scrollWidth - innerWidth")
+            if beyond > 0:
+                self.fault(f"{self.name} /{path} {width} px", f"wider than the screen by {beyond}")
         if len(grounds) != 2:
             self.fault(self.name, f"light and dark have the grounds {grounds}")
         self.links |= set(page.run("[...document.querySelectorAll('a:not(.skip)')].map(a => a.href)"))
