@@ -18,6 +18,7 @@ everywhere() { # ERRNO [beside]
 @test "run: EIO of every call" { everywhere $EIO; }
 @test "run: EMFILE of every call" { everywhere $EMFILE; }
 @test "run: SIGKILL after every call, others beside" { everywhere 0 beside; }
+@test "run: SIGKILL of all after every call, others beside" { FAULT_ALL=yes everywhere 0 beside; }
 @test "run: ENOSPC of every call, others beside" { everywhere $ENOSPC beside; }
 @test "run: EIO of every call, others beside" { everywhere $EIO beside; }
 @test "run: EMFILE of every call, others beside" { everywhere $EMFILE beside; }

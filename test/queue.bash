@@ -55,15 +55,16 @@ build_fault() {
 }
 
 # faulty PROGRAM N ERRNO COMMAND...: sets STATUS, and CALL (the call that was hit; empty: there are
-# not so many). ERRNO 0: SIGKILL after the call.
+# not so many). ERRNO 0: SIGKILL after the call; with FAULT_ALL of all that the command started.
 faulty() {
-  local program=$1 at=$2 error=$3
+  local program=$1 at=$2 error=$3 group=(--foreground)
+  [ -z "${FAULT_ALL:-}" ] || group=() # timeout makes it one of its own
   shift 3
   rm -rf fault
   mkdir fault
   STATUS=0
   FAULT_PROGRAM=$program FAULT_AT=$at FAULT_ERRNO=$error FAULT_FOLDER=$PWD/fault \
-    LD_PRELOAD=$PWD/fault.so timeout --foreground "$GUARD" "$@" || STATUS=$?
+    LD_PRELOAD=$PWD/fault.so timeout "${group[@]}" "$GUARD" "$@" || STATUS=$?
   CALL=$(cat fault/done 2>/dev/null || true)
 }
 

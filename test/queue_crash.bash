@@ -56,9 +56,11 @@ assert_recovered() { # CPIM-ID ERRNO
 }
 
 # Each call of the program that changes a file, in a run for two recipients, fails in turn, or (ERRNO
-# 0) is followed by SIGKILL. `beside`: others are at work, and the first repair is killed too.
+# 0) is followed by SIGKILL; with FAULT_ALL of everybody in that run. `beside`: others are at work, and
+# the first repair is killed too.
 crash_run() { # PROGRAM ERRNO [beside]
   local n=0 id points=0 missed=0 allowed=0 how=killed
+  [ -z "${FAULT_ALL:-}" ] || how='killed, and all others with it'
   [ "$2" -eq 0 ] || how="failing with $2"
   [ -z "${3:-}" ] || allowed=5 how+=", others beside"
   CONFIRMED=0 WINDOW=0

@@ -86,6 +86,11 @@ CAROL=sip:carol@example.net
 @test "run: SIGKILL of cpm-msrp-serve after every call" { crash_run cpm-msrp-serve 0; }
 @test "run: SIGKILL of cpm-bye after every call" { crash_run cpm-bye 0; }
 
+@test "run: SIGKILL of all after every call of cpm-queue" { FAULT_ALL=yes crash_run cpm-queue 0; }
+@test "run: SIGKILL of all after every call of cpm-invite" { FAULT_ALL=yes crash_run cpm-invite 0; }
+@test "run: SIGKILL of all after every call of cpm-msrp-serve" { FAULT_ALL=yes crash_run cpm-msrp-serve 0; }
+@test "run: SIGKILL of all after every call of cpm-bye" { FAULT_ALL=yes crash_run cpm-bye 0; }
+
 @test "run: every call of cpm-queue failing in turn" { crash_run cpm-queue 28; } # ENOSPC
 @test "run: every call of cpm-invite failing in turn" { crash_run cpm-invite 28; } # ENOSPC
 @test "run: every call of cpm-msrp-serve failing in turn" { crash_run cpm-msrp-serve 28; } # ENOSPC

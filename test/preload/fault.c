@@ -1,7 +1,8 @@
 /* Loaded into programs (LD_PRELOAD): in the program $FAULT_PROGRAM, the $FAULT_AT-th call that
- * changes a file (counted in each process; stderr is none) is followed by SIGKILL, or with
- * $FAULT_ERRNO fails instead. Only once, or with $FAULT_LASTING so does all that the process calls
- * from then on; $FAULT_FOLDER/done then says which call it was. */
+ * changes a file (counted in each process; stderr is none) is followed by SIGKILL (with $FAULT_ALL
+ * for the whole process group), or with $FAULT_ERRNO fails instead. Only once, or with
+ * $FAULT_LASTING so does all that the process calls from then on; $FAULT_FOLDER/done then says
+ * which call it was. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 static long at, error, count;
+static pid_t whom; /* 0: the group */
 static bool lasting, failing;
 
 __attribute__((constructor)) static void begin(void)
@@ -25,6 +27,7 @@ __attribute__((constructor)) static void begin(void)
         at = strtol(n, NULL, 10);
     error = e ? strtol(e, NULL, 10) : 0;
     lasting = getenv("FAULT_LASTING") != NULL;
+    whom = getenv("FAULT_ALL") ? 0 : getpid();
 }
 
 /* Is this the call? Only the first process that comes so far is hit. */
@@ -55,7 +58,7 @@ static bool hit(const char *call)
         }                                               \
         long result = syscall(SYS_##name, __VA_ARGS__); \
         if (now)                                        \
-            (void)kill(getpid(), SIGKILL);              \
+            (void)kill(whom, SIGKILL);                  \
         return (__typeof__(name(__VA_ARGS__)))result;   \
     } while (0)
 
