@@ -15,7 +15,7 @@ teardown() {
     wait "$FILLER" || true
   fi
   if [ -n "${RUNNER:-}" ]; then
-    kill "$RUNNER" 2>/dev/null
+    kill -HUP "$RUNNER" 2>/dev/null # which ends its delivery too
     wait "$RUNNER" || true
   fi
   stop_sink
@@ -40,7 +40,7 @@ full_queue() {
   [ "$line" = ready ]
 }
 
-# look NAME [PATH[ STATUS]...]: no fault with these pages.
+# look NAME [PATH[ STATUS[ again]]...]: no fault with these pages.
 look() {
   mkdir -p "$SHOTS"
   TMPDIR=$PWD timeout "$GUARD" python3 "$BATS_TEST_DIRNAME/browser/look.py" "$URL" "$SHOTS" "$@" \
@@ -58,7 +58,7 @@ first() { get "$URL$1" | jq -er "$2"; }
 @test "an empty queue" {
   empty_queue
   start_status
-  look empty entries
+  look empty entries '?refresh=2 200 again'
   get "$URL" >page
   grep -q 'Healthy' page
 }
@@ -85,7 +85,7 @@ first() { get "$URL$1" | jq -er "$2"; }
 }
 
 @test "a message on its way, then its session file alone" {
-  start_sink --behave read-rate=2000000
+  start_sink --behave read-rate=300000
   head -c 20000000 /dev/zero >content
   cpm-queue -Q q add --from "$ALICE" --to "$BOB" --type text/plain content >ids
   start_status

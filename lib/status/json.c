@@ -326,9 +326,8 @@ unsigned json_session(const struct status_request *r, FILE *f)
     (void)status_history_new(r->s, r->id, &past);
     bool good = status_attempt_wanted(r->query, past, &p);
     if (good) {
-        (void)fputs("{\"id\":", f);
-        json_string(f, e->id);
-        text(f, "to", e->to);
+        (void)fputc('{', f);
+        put_members(f, e);
         (void)fputs(",\"attempt\":{", f);
         if (p)
             put_past(f, p);

@@ -109,7 +109,7 @@ unsigned page_entries(const struct status_request *r, FILE *f)
     struct page p;
     unsigned status = 200;
     if (status_wanted_read(&w, r->query, LIST_LIMIT)) {
-        page_begin(&p, r, "Entries", w.state ? w.state : "", MOOD_NONE, false);
+        page_begin(&p, r, "Entries", w.state ? w.state : "", MOOD_NONE, true);
         choices(&p, &w);
         list_of(&p, &w);
         status = page_end(&p, status, f);

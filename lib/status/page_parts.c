@@ -9,6 +9,7 @@
 
 #define REFRESH_LEAST 2
 #define REFRESH_MOST  3600
+#define REFRESH_USUAL 10
 
 const char *const page_moods[] = {"good", "warn", "bad", "none"};
 
@@ -36,17 +37,38 @@ static int64_t refresh_of(const struct status_request *r)
     return s;
 }
 
+/* The address of this page, to be refreshed every `s` seconds or, with 0, not by itself. */
+static void self(struct page *p, unsigned s)
+{
+    const char *before = "?";
+    html_add(&p->h, "%s", p->r->path);
+    for (struct slice rest = slice_of(p->r->query); rest.p;) {
+        struct slice one = slice_cut(&rest, '&');
+        if (one.n == 0 || slice_starts(one, "refresh="))
+            continue;
+        char *text = slice_dup(one);
+        html_add(&p->h, "%s%s", before, text);
+        before = "&";
+        free(text);
+    }
+    if (s > 0)
+        html_add(&p->h, "%srefresh=%u", before, s);
+}
+
 static void refreshing(struct page *p)
 {
     int64_t every = refresh_of(p->r);
     html_add(&p->h, "<p class=\"as-of\">As of ");
     page_when(p, p->now_ms);
-    html_add(&p->h, " UTC. <span class=\"refresh\"><a href=\"%s\">Refresh</a>, ", p->r->path);
+    html_add(&p->h, " UTC. <span class=\"refresh\"><a href=\"");
+    self(p, 0);
+    html_add(&p->h, "\">Refresh</a>, or <a href=\"");
+    self(p, every > 0 ? 0 : REFRESH_USUAL);
     if (every > 0)
-        html_add(&p->h, "or <a href=\"%s\">stop</a> refreshing every %lld s.</span></p>\n",
-                 p->r->path, (long long)every);
+        html_add(&p->h, "\">stop</a> refreshing every %lld s", (long long)every);
     else
-        html_add(&p->h, "or <a href=\"%s?refresh=10\">every 10 s</a>.</span></p>\n", p->r->path);
+        html_add(&p->h, "\">every %d s</a>", REFRESH_USUAL);
+    html_add(&p->h, ".</span></p>\n");
 }
 
 static void navigation(struct page *p)

@@ -21,7 +21,9 @@ class Chrome:
                  "--disable-default-apps", "--mute-audio", "--disable-dev-shm-usage",
                  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
                  "--proxy-server=direct://"]
-        if os.geteuid() == 0:
+        # Its sandbox needs a user namespace, and refuses root.
+        if os.geteuid() == 0 or subprocess.run(["unshare", "-U", "true"], stderr=subprocess.DEVNULL,
+                                               check=False).returncode != 0:
             flags.append("--no-sandbox")
 
         def descriptors():  # 3: commands, 4: answers

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Looks at the pages of cpm-status with a browser and says what is wrong with them.
 
-usage: look.py URL SHOTS NAME [PATH[ STATUS]...]
+usage: look.py URL SHOTS NAME [PATH[ STATUS[ again]]...]
 
-Opens URL and each PATH below it in light, dark and narrow (which has to give that STATUS, 200), writes SHOTS/NAME-...png, and follows
+Opens URL and each PATH below it in light, dark and narrow (which has to give that STATUS, 200, and
+to come again by itself), writes SHOTS/NAME-...png, and follows
 every link once. Prints a line for each fault; the exit status tells whether there were any.
 """
 import http.client
@@ -197,8 +198,10 @@ def main():
     try:
         page = Page(chrome)
         for path in ["", *paths]:
-            path, _, status = path.partition(" ")
-            visit.page(page, path, int(status or 200), re.sub(r"\W.*", "", path) or "overview")
+            path, status, again, *_ = [*path.split(" "), "200", ""]
+            visit.page(page, path, int(status), re.sub(r"\W.*", "", path) or "overview")
+            if again == "again":
+                page.chrome.wait("Page.loadEventFired", page.session)
     finally:
         chrome.close()
     visit.follow()

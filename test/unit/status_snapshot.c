@@ -80,6 +80,9 @@ static void pages(struct snapshot *s)
     tap_ok(says(s, "/session/journal", "attempt=2", 404, "no such attempt"), "none of that number");
     tap_ok(says(s, "/session/journal", "attempt=x", 404, "no such attempt"), "no number");
     tap_ok(says(s, "/", "refresh=5", 200, "http-equiv=\"refresh\" content=\"5\""), "it refreshes");
+    tap_ok(says(s, "/session/journal", "attempt=1&refresh=5", 200,
+                "<a href=\"/session/journal?attempt=1\">stop</a>"),
+           "... and stops where it is");
     tap_ok(says(s, "/", "refresh=0", 200, "?refresh=10"), "... not without end");
     tap_ok(says(s, "/api/session/journal", NULL, 200, "\"values\":{\"sid\":\"a\",\"n\":\"1\"}"),
            "a session in JSON");
