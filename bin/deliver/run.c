@@ -378,7 +378,11 @@ static int open_journal(struct run *r)
     const char *hint;
     /* Where the file of an attempt is gone, a new one would be an entry that nobody added. */
     const char *attempt_wanted = r->plan->attempt;
-    int err = journal_open(&r->journal, session, attempt_wanted ? JOURNAL_UPDATE : JOURNAL_WRITE);
+    bool scratch = !r->plan->session && !r->plan->keep_session;
+    int err = journal_open(&r->journal, session,
+                           attempt_wanted ? JOURNAL_UPDATE
+                           : scratch      ? JOURNAL_SCRATCH
+                                          : JOURNAL_WRITE);
     if (err == ENOENT && attempt_wanted) {
         err_line(session, "that attempt is not under way", "start a new one");
         return EX_TEMPFAIL;

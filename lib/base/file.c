@@ -45,16 +45,16 @@ static int check_private(int fd)
     return is_remote(fd) ? EREMOTE : 0;
 }
 
-int file_open_private(const char *path, int flags, bool create, int *fd)
+int file_open_private(const char *path, int flags, enum file_create create, int *fd)
 {
     /* O_NONBLOCK: a FIFO in the place of the file must not hold us up. */
     flags |= O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
     int opened = open(path, flags);
-    if (opened < 0 && errno == ENOENT && create) {
+    if (opened < 0 && errno == ENOENT && create != FILE_IS_THERE) {
         opened = open(path, flags | O_CREAT | O_EXCL, 0600);
         if (opened < 0 && errno == EEXIST)
             opened = open(path, flags); /* somebody else was faster */
-        else if (opened >= 0) {
+        else if (opened >= 0 && create == FILE_CREATE) {
             int err = file_sync_folder_of(path);
             if (err) {
                 (void)close(opened);

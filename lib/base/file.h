@@ -7,11 +7,14 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+enum file_create { FILE_IS_THERE, FILE_CREATE, FILE_CREATE_SCRATCH };
+
 /* A regular file that is ours alone: O_NOFOLLOW, O_CLOEXEC, owned by the effective user, closed to
- * others, on a local file system. With `create` a missing one is made (O_EXCL, 0600) and its
- * folder synced. Else: ELOOP (a link), EINVAL (not a regular file), EPERM (another owner), EACCES
- * (mode, or no permission), EREMOTE (not a local file system), or open's errno. */
-int file_open_private(const char *path, int flags, bool create, int *fd);
+ * others, on a local file system. With FILE_CREATE a missing one is made (O_EXCL, 0600) and its
+ * folder synced; with FILE_CREATE_SCRATCH its name may be lost with the power. Else: ELOOP (a
+ * link), EINVAL (not a regular file), EPERM (another owner), EACCES (mode, or no permission),
+ * EREMOTE (not a local file system), or open's errno. */
+int file_open_private(const char *path, int flags, enum file_create create, int *fd);
 
 /* What stands in a file that holds one secret, as a text without its last line end. The file (a
  * link is followed) has to be regular, ours or root's, and closed to others. EACCES (mode, or no

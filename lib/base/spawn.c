@@ -32,10 +32,10 @@ static char *if_program(char *path)
 
 static char *find_beside(const char *program)
 {
-    char *folder = file_program_folder();
-    char *found = folder ? if_program(mem_format("%s/%s", folder, program)) : NULL;
-    free(folder);
-    return found;
+    static char *folder; /* asked for once */
+    if (!folder)
+        folder = file_program_folder();
+    return folder ? if_program(mem_format("%s/%s", folder, program)) : NULL;
 }
 
 /* An empty member of PATH (the working folder) is passed over: a stage never comes from wherever

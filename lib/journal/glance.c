@@ -91,7 +91,7 @@ int journal_glance(const char *path, struct glance *g, journal_line_h *handler, 
 {
     int fd;
     g->claimed = false;
-    int err = file_open_private(path, O_RDONLY, false, &fd);
+    int err = file_open_private(path, O_RDONLY, FILE_IS_THERE, &fd);
     if (err)
         return err;
     err = look(fd, g, handler, arg);

@@ -15,13 +15,13 @@ const char *journal_role_program(enum journal_role r);
 #define JOURNAL_SID_SIZE 13
 
 /* --- Opening. JOURNAL_READ only looks; JOURNAL_WRITE creates the file where it is missing,
- * JOURNAL_UPDATE does not.
+ * JOURNAL_UPDATE does not. JOURNAL_SCRATCH creates one whose name need not outlast a power loss.
  * Failures are file_open_private's, and JOURNAL_OPEN_FOLDER: others may write to its folder, and
  * JOURNAL_OPEN_FOREIGN: it is another kind of file, which is left as it is; journal_open_error puts
  * them into words. */
 #define JOURNAL_OPEN_FOLDER  (-1)
 #define JOURNAL_OPEN_FOREIGN (-2)
-enum journal_mode { JOURNAL_READ, JOURNAL_UPDATE, JOURNAL_WRITE };
+enum journal_mode { JOURNAL_READ, JOURNAL_UPDATE, JOURNAL_WRITE, JOURNAL_SCRATCH };
 int journal_open(struct journal **out, const char *path, enum journal_mode mode);
 void journal_close(struct journal *j); /* frees all locks */
 const char *journal_open_error(int error, const char **what_to_do, int *status);
@@ -101,8 +101,9 @@ int journal_outcome(struct journal *j, int status, const char *why, struct slice
 /* --- Waiting. Calls the handler from the loop when the file may have grown or a lock may have
  * changed: by inotify, and by a look every 250 ms where that is not to be had. For one who is told
  * of the lines in another way that look is enough (JOURNAL_LOCKS); who is not told any more asks
- * for JOURNAL_LINES then. */
-enum journal_wait { JOURNAL_LINES, JOURNAL_LOCKS };
+ * for JOURNAL_LINES then. JOURNAL_CALLS: only of what cpm-invite has to act on (msrp.listening,
+ * msrp.failed, bye.request, outcome), and when a process ends. */
+enum journal_wait { JOURNAL_LINES, JOURNAL_CALLS, JOURNAL_LOCKS };
 void journal_watch(struct journal *j, struct loop *l, enum journal_wait what,
                    void (*handler)(void *arg), void *arg);
 void journal_look_soon(struct journal *j); /* a process is ending: its locks are free in a moment */

@@ -2,7 +2,9 @@
  *
  * A line that is written wakes inotify. So does the death of a process that had the file open for
  * writing (IN_CLOSE_WRITE), but a moment before the kernel frees its locks: hence one more look
- * shortly after. Ordinary users have 128 inotify instances; without one, a look every 250 ms. */
+ * shortly after. Most lines are nothing to cpm-invite, and each wake costs as much as the line: so
+ * the lines that are get a touch too, which inotify tells from the rest. Ordinary users have 128
+ * inotify instances; without one, a look every 250 ms. */
 #include "journal/journal_int.h"
 
 #include "base/clock.h"
@@ -52,12 +54,11 @@ static void on_wake(void *arg, uint32_t events)
     j->changed(j->changed_arg);
 }
 
-static void watch_lines(struct journal *j)
+static void watch(struct journal *j, uint32_t what)
 {
     j->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (j->inotify >= 0 &&
-        (inotify_add_watch(j->inotify, j->path, IN_MODIFY | IN_CLOSE_WRITE) < 0 ||
-         loop_watch(j->loop, &j->wake, j->inotify, EPOLLIN, on_wake, j) != 0)) {
+    if (j->inotify >= 0 && (inotify_add_watch(j->inotify, j->path, what | IN_CLOSE_WRITE) < 0 ||
+                            loop_watch(j->loop, &j->wake, j->inotify, EPOLLIN, on_wake, j) != 0)) {
         (void)close(j->inotify);
         j->inotify = -1;
     }
@@ -69,8 +70,8 @@ void journal_watch(struct journal *j, struct loop *l, enum journal_wait what,
     j->loop = l;
     j->changed = handler;
     j->changed_arg = arg;
-    if (what == JOURNAL_LINES && j->inotify < 0)
-        watch_lines(j);
+    if (what != JOURNAL_LOCKS && j->inotify < 0)
+        watch(j, what == JOURNAL_LINES ? IN_MODIFY : IN_ATTRIB);
     look_in(j, 0); /* what happened before the watch was there */
 }
 

@@ -239,7 +239,7 @@ static void check_leftover(struct check *c, const char *name)
     int fd;
     bool made = false;
     char *path = mem_format("%s/%s", c->q->tmp, name);
-    int err = file_open_private(path, O_RDONLY, false, &fd);
+    int err = file_open_private(path, O_RDONLY, FILE_IS_THERE, &fd);
     if (!err) {
         err = lock_held(fd, BYTE_MAKER, &made);
         (void)close(fd);

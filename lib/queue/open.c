@@ -42,13 +42,13 @@ static int make_lock(const char *path)
 static int open_lock(struct queue *q, bool may_make)
 {
     char *path = queue_sub(q, "lock");
-    int err = file_open_private(path, O_RDWR, false, &q->lock);
+    int err = file_open_private(path, O_RDWR, FILE_IS_THERE, &q->lock);
     if (err == ENOENT && (may_make || access(q->wait, F_OK) == 0)) {
         err = make(q);
         if (!err)
             err = make_lock(path);
         if (!err)
-            err = file_open_private(path, O_RDWR, false, &q->lock);
+            err = file_open_private(path, O_RDWR, FILE_IS_THERE, &q->lock);
     }
     free(path);
     return err;

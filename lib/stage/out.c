@@ -194,7 +194,7 @@ static bool may_wait(struct slice event)
         "entry",          "learnt",        "invite.route",     "invite.sent",
         "dialog.route",   "dialog.cseq",   "dialog.confirmed", "invite.progress",
         "bye.sent",       "imdn.received", "dialog.refreshed", "msrp.listening",
-        "msrp.connected",
+        "msrp.connected", "bye.waiting",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (slice_is(event, names[i]))

@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "journal/glance.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -151,18 +150,6 @@ int stage_bind(struct stage *s, const char *key, const char *value, const char *
     return stage_emit(s, &o, STAGE_FACT);
 }
 
-/* A line of the file, for cpm-bye's transcript. */
-static void on_file_line(void *arg, const struct line *l, struct slice text)
-{
-    struct stage *s = arg;
-    char whole[LINE_MAX_SIZE];
-    if (s->sid[0] == '\0' || !slice_is(l->sid, s->sid) || text.n >= sizeof whole)
-        return;
-    memcpy(whole, text.p, text.n);
-    whole[text.n] = '\n';
-    stage_show(s, (struct slice){whole, text.n + 1});
-}
-
 /* --- Lines in. */
 
 /* What is no event line stays out of the transcript: it may be anything. */
@@ -252,11 +239,7 @@ void stage_enter(struct stage *s)
     loop_cancel(s->loop, &s->timer);
     /* A partner that does not come must be noticed without any other event. */
     stage_later(s, stage_start_timeout(s));
-    if (s->role == ROLE_BYE) {
-        struct glance before = {0}; /* the lines that were read before we joined */
-        (void)journal_glance(s->options->session, &before, on_file_line, s); /* a transcript only */
-        journal_on_line(s->journal, on_file_line, s);
-    }
+    transcript_begin(s);
     s->ops->joined(s, s->arg);
 }
 
@@ -436,6 +419,8 @@ static int open_session(struct stage *s)
         return status;
     }
     bool grew;
+    if (s->role == ROLE_BYE)
+        journal_on_line(s->journal, transcript_line, s);
     err = journal_read(s->journal, &grew);
     if (!err && (s->role != ROLE_INVITE || s->options->attempt))
         err = journal_take_role(s->journal, s->role);
@@ -450,6 +435,14 @@ static int open_session(struct stage *s)
     return 0;
 }
 
+/* In a pipeline the lines of the stages before come by the pipe. */
+static enum journal_wait what_to_wait_for(const struct stage *s)
+{
+    if (s->in.open)
+        return JOURNAL_LOCKS;
+    return s->role == ROLE_INVITE && stage_in_pipeline(s) ? JOURNAL_CALLS : JOURNAL_LINES;
+}
+
 static void close_all(struct stage *s)
 {
     loop_cancel(s->loop, &s->timer);
@@ -457,6 +450,7 @@ static void close_all(struct stage *s)
     in_close(&s->in);
     out_close(&s->out);
     seen_free(&s->seen);
+    buf_free(&s->before);
     journal_close(s->journal); /* last: it frees the locks */
 }
 
@@ -467,6 +461,7 @@ int stage_run(struct loop *loop, enum journal_role role, const struct stage_opti
     struct stage s = {
         .loop = loop, .role = role, .options = o, .ops = ops, .arg = arg, .started = clock_ms()};
     s.phase = role == ROLE_INVITE && !o->attempt ? CLAIMING : WAITING;
+    s.before = BUF_UP_TO(OUT_HELD_MAX);
     int status = open_session(&s);
     if (status) {
         journal_close(s.journal);
@@ -481,7 +476,7 @@ int stage_run(struct loop *loop, enum journal_role role, const struct stage_opti
         err_line("start", strerror(err), NULL);
         s.status = EX_OSERR;
     } else {
-        journal_watch(s.journal, loop, s.in.open ? JOURNAL_LOCKS : JOURNAL_LINES, on_changed, &s);
+        journal_watch(s.journal, loop, what_to_wait_for(&s), on_changed, &s);
         loop_run(loop);
     }
     close_all(&s);

@@ -75,6 +75,11 @@ bool seen_has(const struct seen *s, struct slice line);
 bool seen_before(struct seen *s, struct slice line); /* and from now on it is */
 void seen_free(struct seen *s);
 
+/* --- transcript.c: what cpm-bye shows of the file. */
+
+void transcript_line(void *arg, const struct line *l, struct slice text); /* a journal_line_h */
+void transcript_begin(struct stage *s); /* the attempt is joined: shows what it wrote before */
+
 /* --- stage.c: the life of a stage; join.c: its first two phases. */
 
 enum phase {
@@ -108,6 +113,7 @@ struct stage {
     struct in in;
     struct out out;
     struct seen seen;             /* cpm-bye: what the transcript has */
+    struct buf before;            /* cpm-bye: lines of the attempt before it is joined */
     struct loop_timer timer;      /* of the phase */
     struct loop_timer stop_timer; /* after a signal */
     struct line line;

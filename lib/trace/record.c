@@ -110,7 +110,7 @@ struct record_file *record_open(const char *option, const char *path,
                                 const struct record_kind *kind)
 {
     int fd;
-    int err = file_open_private(path, O_RDWR | O_APPEND, true, &fd);
+    int err = file_open_private(path, O_RDWR | O_APPEND, FILE_CREATE, &fd);
     if (err) {
         err_warn("%s: %s: %s (nothing is written there, the delivery goes on)", option, path,
                  err == EACCES ? "is open to others, or may not be written" : strerrordesc_np(err));

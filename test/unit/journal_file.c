@@ -1,10 +1,11 @@
 /* The session file: torn tails, the fold over attempts, the claim and the roles. */
 #include "base/err.h"
-#include "journal/journal.h"
+#include "journal/journal_int.h"
 #include "test/unit/tap.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,47 @@ static void test_safety(void)
            "a file that others can read is refused");
 }
 
+/* --- Waiting. What inotify tells is there as soon as the line is written. */
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static bool woken_by(struct journal *writer, const struct journal *waiting, const char *event)
+{
+    struct pollfd p = {.fd = waiting->inotify, .events = POLLIN};
+    struct line_out o;
+    char bytes[4096];
+    line_begin(&o, event, "a");
+    tap_is_int(journal_append(writer, &o, false, NULL), 0, event);
+    bool woken = poll(&p, 1, 0) == 1;
+    if (woken && read(p.fd, bytes, sizeof bytes) < 0)
+        tap_ok(false, "inotify can be read");
+    return woken;
+}
+
+static void test_waiting(void)
+{
+    struct loop *l = loop_new();
+    struct journal *j = fresh(T "cpm-invite[1] attempt.start sid=a n=1\n");
+    struct journal *calls = NULL, *other = NULL;
+    tap_ok(journal_open(&other, path, JOURNAL_UPDATE) == 0 &&
+               journal_open(&calls, path, JOURNAL_UPDATE) == 0,
+           "opened twice more");
+    journal_watch(j, l, JOURNAL_LOCKS, nothing, NULL);
+    tap_ok(j->inotify < 0, "for the locks alone no inotify instance is taken");
+    journal_watch(j, l, JOURNAL_LINES, nothing, NULL);
+    journal_watch(calls, l, JOURNAL_CALLS, nothing, NULL);
+    tap_ok(woken_by(other, j, "invite.sent"), "every line wakes who waits for lines");
+    tap_ok(!woken_by(other, calls, "invite.sent"), "but not who waits for calls");
+    tap_ok(woken_by(other, calls, "msrp.listening"), "a call does");
+    journal_close(other);
+    journal_close(calls);
+    journal_close(j);
+    loop_free(l);
+}
+
 int main(void)
 {
     err_program("cpm-test");
@@ -166,6 +208,8 @@ int main(void)
     (void)snprintf(path, sizeof path, "%s/session", folder);
     test_fold();
     test_torn_tail();
+    test_waiting();
+    test_waiting();
     test_attempts();
     test_claim();
     test_transferred();
