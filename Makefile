@@ -143,7 +143,7 @@ $(BUILD)/pic/%.o: %.c $(BUILD)/flags
 -include $(shell test -d $(BUILD) && find $(BUILD) -path $(BUILD)/asan -prune -o -path $(BUILD)/gcc -prune -o \
 	-path $(BUILD)/clang -prune -o -path '$(BUILD)/fuzz-*' -prune -o -name '*.d' -print)
 
-.PHONY: FORCE help demo check check-long units unit asan valgrind fuzzers fuzz lint format bench bench-queue soak install \
+.PHONY: FORCE help demo check check-long units unit asan valgrind fuzzers fuzz lint format bench bench-queue bench-status soak install \
 	uninstall clean
 FORCE:
 
@@ -159,6 +159,7 @@ help:
 	@echo 'make format     lays the C files out'
 	@echo 'make bench      what deliveries cost, beside bare sendfile, bare TLS and processes that do nothing'
 	@echo 'make bench-queue what a queue of up to 100,000 entries costs'
+	@echo 'make bench-status what a look at a busy queue of 100,000 entries costs'
 	@echo 'make soak       a queue under kills and a full disk for SOAK_SECONDS (1800)'
 	@echo 'make install    to PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away'
 	@echo 'make clean      removes build/'
@@ -218,6 +219,9 @@ bench: all $(BENCHES:%=$(BUILD)/test/bench/%)
 
 bench-queue: all
 	@scripts/bench-queue $(BUILD)
+
+bench-status: all
+	@python3 test/bench/status.py --bin $(BUILD)/bin
 
 SOAK_SECONDS ?= 1800
 soak: all

@@ -101,9 +101,8 @@ void items_free(struct snapshot *s)
         s->blocks = next;
     }
     free(s->changed.v);
-    free(s->again.v);
-    free(s->due.list.v);
-    free(s->birth.list.v);
+    for (int i = 0; i < LISTS; i++)
+        free(s->lists[i].v);
 }
 
 void item_mark(struct snapshot *s, struct item *i)
@@ -148,11 +147,11 @@ bool item_error_passes(int error)
     return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
 }
 
-/* Is there what no notice tells: an attempt whose processes may die, or an error that may pass? */
+/* Is there what no notice tells: somebody who may begin to work on a dead attempt, a claim that is
+ * given up just now, or an error that may pass? */
 static bool has_to_be_looked_at(const struct item *i)
 {
-    return (i->state == QUEUE_WAIT && i->e.attempts > 0 && !i->ended) ||
-           item_error_passes(i->e.error);
+    return i->e.abandoned || i->looks > 0 || item_error_passes(i->e.error);
 }
 
 void item_leave(struct snapshot *s, struct item *i)
@@ -165,14 +164,7 @@ void item_leave(struct snapshot *s, struct item *i)
     groups_subtract(&s->recipients, &s->texts, &to, i->e.state);
     if (i->e.status > 0)
         groups_subtract(&s->reasons, &s->texts, &why, i->e.state);
-    heap_remove(&s->due, i);
-    heap_remove(&s->birth, i);
-    if (i->again > 0) {
-        struct item *last = s->again.v[--s->again.n];
-        s->again.v[i->again - 1] = last;
-        last->again = i->again;
-        i->again = 0;
-    }
+    list_remove(s, i);
 }
 
 void item_join(struct snapshot *s, struct item *i)
@@ -186,11 +178,11 @@ void item_join(struct snapshot *s, struct item *i)
     if (i->e.status > 0)
         groups_add(&s->reasons, &s->texts, &why, i->e.why, i->e.state);
     if (i->e.state == STATUS_WAITING)
-        heap_add(&s->due, i);
+        list_add(s, LIST_DUE, i);
     if (i->e.state == STATUS_WAITING || i->e.state == STATUS_DELIVERING)
-        heap_add(&s->birth, i);
-    if (has_to_be_looked_at(i)) {
-        items_add(&s->again, i);
-        i->again = (uint32_t)s->again.n;
-    }
+        list_add(s, LIST_BIRTH, i);
+    if (i->e.state == STATUS_DELIVERING)
+        list_add(s, LIST_DELIVERING, i);
+    if (has_to_be_looked_at(i))
+        list_add(s, LIST_AGAIN, i);
 }

@@ -28,6 +28,11 @@ static void text(FILE *f, const char *key, const char *value)
     json_string(f, value);
 }
 
+static void flag(FILE *f, const char *key, bool value)
+{
+    (void)fprintf(f, ",\"%s\":%s", key, value ? "true" : "false");
+}
+
 static void number(FILE *f, const char *key, int64_t value)
 {
     (void)fprintf(f, ",\"%s\":%" PRId64, key, value);
@@ -90,6 +95,8 @@ unsigned json_queue(const struct status_request *r, FILE *f)
     moment(f, "now", sum->now_ms);
     (void)fputc(',', f);
     put_states(f, sum->entries);
+    flag(f, "told", sum->told);
+    flag(f, "complete", sum->complete);
     number(f, "error", sum->error);
     number(f, "unreadable", (int64_t)sum->unreadable);
     number(f, "abandoned", (int64_t)sum->abandoned);

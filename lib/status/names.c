@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OF_FILES    (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY | IN_ATTRIB)
+#define OF_FILES \
+    (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE)
 #define OF_FOLDERS  (IN_CREATE | IN_MOVED_TO | IN_ATTRIB)
 #define OF_ITSELF   (IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
 #define READS_MOST  256
@@ -86,6 +87,16 @@ static void lose(struct snapshot *s, const struct queue_name *n, bool moved)
 
 /* --- Notices. */
 
+/* Whoever holds a claim has the file open for writing. It is free a moment after he closed it, and
+ * perhaps not when we look: so we look twice. */
+static void about_holder(struct snapshot *s, struct item *i)
+{
+    if (i->e.state != STATUS_DELIVERING)
+        return;
+    i->looks = 2;
+    item_mark(s, i);
+}
+
 static void about_file(struct snapshot *s, const struct folder *f, const struct inotify_event *e)
 {
     struct queue_name n;
@@ -97,7 +108,9 @@ static void about_file(struct snapshot *s, const struct folder *f, const struct 
         lose(s, &n, (e->mask & IN_MOVED_FROM) != 0);
     } else {
         struct item *i = tree_find(s->items, n.id);
-        if (i && i->again == 0) /* else it is looked at anyway */
+        if (i && e->mask & IN_CLOSE_WRITE)
+            about_holder(s, i);
+        else if (i)
             item_mark(s, i);
     }
 }

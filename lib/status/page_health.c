@@ -46,6 +46,18 @@ static void verdict(struct page *p, enum page_mood mood)
     html_add(&p->h, "</p>\n");
 }
 
+/* What keeps this from being what is there now. */
+static void how_known(struct page *p)
+{
+    const struct status_summary *sum = snapshot_summary(p->r->s);
+    if (!sum->told && !sum->is_session)
+        html_add(&p->h, "<p class=\"note\">The kernel does not tell what changes (no instance of "
+                        "inotify is left): each look reads all names.</p>\n");
+    else if (!sum->complete)
+        html_add(&p->h, "<p class=\"note\">So much happened at once that notices were lost: until "
+                        "all is read again, some of this may be old.</p>\n");
+}
+
 static void open_fact(struct page *p, const char *name)
 {
     html_add(&p->h, "<div><dt>%s</dt><dd>", name);
@@ -123,6 +135,7 @@ void page_health(struct page *p, enum page_mood mood)
              "<h2 id=\"health\">Health</h2>\n",
              page_moods[mood]);
     verdict(p, mood);
+    how_known(p);
     html_add(&p->h, "<dl class=\"facts\">\n");
     oldest_fact(p);
     (void)snapshot_reasons(p->r->s, 1, on_mostly, p);

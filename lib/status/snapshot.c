@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rand.h"
-#include "journal/clean.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,8 +21,6 @@ static struct snapshot *new_snapshot(const struct snapshot_options *o, const cha
     s->sum.queue = s->path;
     s->sum.since_ms = o->since_ms;
     s->notices = -1;
-    s->due.of = LEAST_DUE;
-    s->birth.of = LEAST_BIRTH;
     s->ranks = rand_up_to(UINT32_MAX - 1) + 1;
     status_histograms(s);
     return s;
@@ -140,14 +137,15 @@ static int by_id(const void *a, const void *b)
 }
 
 /* Those under way are few among many, and known. */
-static bool visit_again(const struct snapshot *s, const char *after, struct page *p)
+static bool visit_delivering(const struct snapshot *s, const char *after, struct page *p)
 {
+    const struct items *l = &s->lists[LIST_DELIVERING];
     bool more = false;
-    struct item **v = mem_grow(NULL, s->again.n, sizeof(struct item *));
-    if (s->again.n > 0)
-        memcpy(v, s->again.v, s->again.n * sizeof(struct item *));
-    qsort(v, s->again.n, sizeof *v, by_id);
-    for (size_t i = 0; i < s->again.n && !more; i++)
+    struct item **v = mem_grow(NULL, l->n, sizeof(struct item *));
+    if (l->n > 0)
+        memcpy(v, l->v, l->n * sizeof(struct item *));
+    qsort(v, l->n, sizeof *v, by_id);
+    for (size_t i = 0; i < l->n && !more; i++)
         more = strcmp(v[i]->id, after) > 0 && !on_item(p, v[i]);
     free(v);
     return !more;
@@ -161,7 +159,7 @@ void snapshot_entries(const struct snapshot *s, const struct status_filter *f,
     if (s->session)
         *more = strcmp(s->session->e.id, after) > 0 && !on_item(&p, s->session);
     else if (f->states == 1U << STATUS_DELIVERING)
-        *more = !visit_again(s, after, &p);
+        *more = !visit_delivering(s, after, &p);
     else
         *more = !tree_visit(s->items, after, on_item, &p);
 }
@@ -217,7 +215,7 @@ int snapshot_journal(struct snapshot *s, const char *id, journal_line_h *handler
 
 char *snapshot_clean(const struct snapshot *s, struct slice value)
 {
-    return journal_clean(value, s->options.mask);
+    return status_clean(value, s->options.mask);
 }
 
 size_t snapshot_attempts(const struct snapshot *s, const struct status_attempt **first)

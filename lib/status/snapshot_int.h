@@ -40,6 +40,10 @@ void groups_free(struct groups *t, struct texts *texts);
 
 /* --- item.c: an entry as it is remembered. */
 
+/* Those that wait, by when they are due, and those not done, by their age (the least first); those
+ * that no notice tells of; those under way. */
+enum list { LIST_DUE, LIST_BIRTH, LIST_AGAIN, LIST_DELIVERING, LISTS };
+
 struct item {
     struct status_entry e; /* its id is the one below, but for a session file's */
     char id[QUEUE_ID_SIZE];
@@ -57,11 +61,11 @@ struct item {
     bool changed; /* in snapshot.changed */
     bool named;   /* has a name, else it is */
     bool deleted, gone,
-        twin;          /* deleted; not met; perhaps there under another one; else on its way */
-    uint32_t lost_ms;  /* when it lost its name: clock_ms, cut off */
-    uint32_t turn;     /* the scan that met it last */
-    uint32_t again;    /* place in snapshot.again, 1-based; 0: not there */
-    uint32_t place[2]; /* in heaps, the same */
+        twin;              /* deleted; not met; perhaps there under another one; else on its way */
+    uint8_t looks;         /* so many more are to follow */
+    uint32_t lost_ms;      /* when it lost its name: clock_ms, cut off */
+    uint32_t turn;         /* the scan that met it last */
+    uint32_t place[LISTS]; /* in snapshot.lists, 1-based; 0: not there */
     uint32_t rank;
     struct item *left, *right;
 };
@@ -90,15 +94,11 @@ void tree_remove(struct item **root, struct item *i);
 typedef bool tree_visit_h(void *arg, struct item *i);
 bool tree_visit(struct item *t, const char *after, tree_visit_h *visit, void *arg);
 
-/* --- least.c: the least of a time among some items. Times that are not known stay out. */
+/* --- lists.c: some of the items. What is listed must not change its time. */
 
-struct heap { /* zeroed but for `of` before the first */
-    enum { LEAST_DUE, LEAST_BIRTH } of;
-    struct items list;
-};
-void heap_add(struct heap *h, struct item *i);
-void heap_remove(struct heap *h, struct item *i); /* harmless when it is not there */
-int64_t heap_least(const struct heap *h);         /* 0: there is none */
+void list_add(struct snapshot *s, enum list which, struct item *i); /* not without its time */
+void list_remove(struct snapshot *s, struct item *i);               /* from all of them */
+int64_t list_least(const struct snapshot *s, enum list which);      /* 0: there is none */
 
 /* --- names.c and scan.c: which items there are. */
 
@@ -131,7 +131,7 @@ struct scan {
 
 /* About as many names as are read in some milliseconds, and for how many of them a glance stands.
  */
-#define STATUS_SLICE       2048
+#define STATUS_SLICE       1024
 #define STATUS_GLANCE_COST 4
 
 void scan_begin(struct snapshot *s);                       /* all names, anew */
@@ -161,15 +161,14 @@ struct snapshot {
     char *path; /* of it, or of the session file when there is no queue */
     struct snapshot_options options;
     struct status_summary sum;
-    struct item *session;   /* of a session file */
-    struct item *items;     /* a tree */
-    size_t count;           /* of all of them */
-    struct items changed;   /* told of, and not looked at yet */
-    struct items again;     /* no notice tells when these change */
-    struct heap due, birth; /* of those that wait; of those not done */
-    struct block *blocks;   /* of items, */
-    struct item *unused;    /* by `right` */
-    uint32_t ranks;         /* random */
+    struct item *session; /* of a session file */
+    struct item *items;   /* a tree */
+    size_t count;         /* of all of them */
+    struct items changed; /* told of, and not looked at yet */
+    struct items lists[LISTS];
+    struct block *blocks; /* of items, */
+    struct item *unused;  /* by `right` */
+    uint32_t ranks;       /* random */
     struct scan scan;
     int notices;            /* inotify; -1: none */
     struct folder *watched; /* by watch descriptor */
@@ -192,5 +191,8 @@ void status_hour(struct snapshot *s); /* sums up the last 60 minutes */
 void status_histograms(struct snapshot *s);
 void status_disk(struct snapshot *s);
 size_t status_reason_of(enum status_stage stage, int code); /* an index of status_reasons */
+
+/* A copy without session ids of MSRP and, with `mask`, without users of addresses. */
+char *status_clean(struct slice text, bool mask);
 
 #endif

@@ -32,8 +32,8 @@ static void on_line(void *arg, const struct line *l, struct slice text)
 static bool is_known(const struct item *i, const char *path)
 {
     struct stat st;
-    return i->counted && i->e.error == 0 && lstat(path, &st) == 0 && st.st_ino == i->glance.inode &&
-           st.st_size == i->glance.size &&
+    return i->counted && i->e.error == 0 && i->e.state != STATUS_DELIVERING &&
+           lstat(path, &st) == 0 && st.st_ino == i->glance.inode && st.st_size == i->glance.size &&
            (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec == i->glance.ctime_ns;
 }
 
@@ -73,8 +73,9 @@ static void conclude(struct snapshot *s, struct item *i, int error)
     if (error != 0 && error != i->e.error && !item_error_passes(error))
         item_start_over(s, i);
     enum status_state state = state_of(s, i, &abandoned);
-    if (state != i->e.state || abandoned != i->e.abandoned || error != i->e.error)
+    if (state != i->e.state || abandoned != i->e.abandoned || error != i->e.error || i->looks > 0)
         item_leave(s, i);
+    i->looks = i->looks > 0 ? (uint8_t)(i->looks - 1) : 0;
     i->e.state = state;
     i->e.abandoned = abandoned;
     i->e.error = error;
@@ -152,8 +153,9 @@ bool status_settle(struct snapshot *s, size_t most)
 /* From the last one on, as who leaves and joins becomes the last one. */
 static void look_again(struct snapshot *s)
 {
-    for (size_t k = s->again.n; k-- > 0;)
-        item_look(s, s->again.v[k], false);
+    struct items *l = &s->lists[LIST_AGAIN];
+    for (size_t k = l->n; k-- > 0;)
+        item_look(s, l->v[k], false);
 }
 
 static void read_names(struct snapshot *s)
@@ -201,8 +203,8 @@ static void update_session(struct snapshot *s)
 static void sums(struct snapshot *s)
 {
     s->sum.recipients = s->recipients.count;
-    s->sum.oldest_due_ms = heap_least(&s->due);
-    s->sum.oldest_birth_ms = heap_least(&s->birth);
+    s->sum.oldest_due_ms = list_least(s, LIST_DUE);
+    s->sum.oldest_birth_ms = list_least(s, LIST_BIRTH);
     status_hour(s);
     status_disk(s);
 }

@@ -146,12 +146,13 @@ static void go(struct entry *e)
         claim(e);
 }
 
-/* Two names for a while, as a file system may leave them. */
+/* Two names for a while, as a file system may leave them. Of who has it open by the name that goes,
+ * nothing is told any more: so nobody may. */
 static void double_up(struct entry *e, struct snapshot *s)
 {
     char other[96];
     some_place((size_t)(e - entries), other);
-    if (link(e->path, other) != 0)
+    if (e->claim >= 0 || link(e->path, other) != 0)
         return;
     if (roll(2))
         snapshot_update(s);
