@@ -1,5 +1,6 @@
 /* What each event of a journal draws (cpm-session(5)). */
 #include "base/mem.h"
+#include "base/num.h"
 #include "ladder/ladder_int.h"
 
 #include <stdlib.h>
@@ -213,10 +214,17 @@ static void bar(struct scene *s, enum ladder_mood mood, uint64_t total, char *la
 
 static void on_transfer(struct scene *s)
 {
-    uint64_t total = number(s->line, "total");
-    if (s->a->media > 0)
-        bar(s, MOOD_PLAIN, total,
-            words_fill(s->l, "{#octets} of {#total} octets[, {#rate} a second]", s->line));
+    uint64_t octets = number(s->line, "octets"), total = number(s->line, "total");
+    uint64_t rate = number(s->line, "rate");
+    char all[27], speed[16];
+    if (s->a->media == 0)
+        return;
+    num_group_text(all, total);
+    num_size_text(speed, rate);
+    double part = total > octets ? (double)octets / (double)total : 1;
+    bar(s, MOOD_PLAIN, total,
+        mem_format("%d %% of %s octets%s%s%s", (int)(part * 100), all, rate ? ", " : "",
+                   rate ? speed : "", rate ? "/s" : ""));
 }
 
 static void on_transferred(struct scene *s)

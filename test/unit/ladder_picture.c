@@ -121,6 +121,26 @@ static void test_svg(void)
     svg_is("hostile", &in_page, "hostile-page.svg");
 }
 
+/* In the middle of a transfer, whose bar is where its last progress is. */
+static void test_under_way(void)
+{
+    const struct ladder_look look = {80, true, false};
+    const struct ladder_svg document = {0};
+    struct ladder *l = ladder_new(&all);
+    struct buf journal = read_whole(DATA "failed.journal"), out = BUF_UP_TO(1 << 20);
+    const char *end = strstr(journal.p, " session.ended ");
+    feed(l, (struct slice){journal.p, (size_t)(end - journal.p)});
+    tap_ok(!ladder_has_end(l), "an attempt is under way");
+    tap_is_int(ladder_text(l, &look, &out), 0, "it is drawn");
+    is_picture(&out, "under-way.txt");
+    buf_clear(&out);
+    tap_is_int(ladder_svg(l, &document, &out), 0, "as SVG too");
+    is_picture(&out, "under-way.svg");
+    buf_free(&out);
+    buf_free(&journal);
+    ladder_free(l);
+}
+
 /* --- Row by row. */
 
 static void test_more(void)
@@ -218,6 +238,7 @@ int main(void)
 {
     test_text();
     test_svg();
+    test_under_way();
     test_more();
     test_bounds();
     test_empty();
