@@ -304,7 +304,7 @@ def rule_wish(state, delivered):
 
 RULES = {"add": rule_add, "run": rule_run, "hold": rule_wish("held", False),
          "remove": rule_wish("gone", False), "release": rule_wish("waiting", True),
-         "retry": rule_wish("waiting", True)}
+         "retry": rule_wish("waiting", True), "expire": rule_wish("failed", False)}
 
 
 def main():

@@ -79,7 +79,7 @@ two() { # the message for two recipients, on the disk
   judge add --body m.cpim
 }
 
-@test "hold, remove, release, retry" {
+@test "hold, remove, release, retry, expire" {
   prepare
   for wish in hold remove; do
     rm -rf disk/q
@@ -87,7 +87,7 @@ two() { # the message for two recipients, on the disk
     recorded cpm-queue -Q "$PWD/disk/q" $wish $(cat ids)
     judge $wish --body m.cpim
   done
-  for wish in release retry; do
+  for wish in release retry expire; do
     rm -rf disk/q
     two
     cpm-queue -Q "$PWD/disk/q" hold $(cat ids)
@@ -129,5 +129,18 @@ two_reached() {
   two_reached --behave invite=480
   recorded cpm-queue -q -Q "$PWD/disk/q" run --jobs 1
   stop_sink
+  judge run --body m.cpim
+}
+
+@test "check --repair, of moves that a power loss has undone" {
+  local path
+  prepare
+  echo hello >content
+  two_reached
+  cpm-queue -q -Q disk/q run
+  stop_sink
+  for path in disk/q/done/*/*; do mv "$path" "disk/q/wait/1000000000-${path##*/}"; done
+  rmdir disk/q/done/*
+  recorded cpm-queue -q -Q "$PWD/disk/q" check --repair
   judge run --body m.cpim
 }
