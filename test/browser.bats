@@ -66,14 +66,14 @@ first() { get "$URL$1" | jq -er "$2"; }
 @test "a busy queue" {
   full_queue busy
   start_status
+  # What is stuck, for how long, and why, comes first.
+  get "$URL" | sed 's/<section/\n&/g' | sed -n '/id="health"/,/<\/section>/p' >health
+  for text in Stuck '3 h 1[2-9] min' 'Temporarily Unavailable' 'In transfer'; do
+    grep -q "$text" health || { echo "no $text"; cat health; return 1; }
+  done
   entry=$(first 'api/entries?state=waiting' '[.entries[] | select(.attempts == 2)][0].id')
   session=$(first api/sessions '[.sessions[] | select(.phase == "transferring")][0].id')
   look busy entries "entry/$entry" "session/$session" 'nowhere 404' 'entries?state=odd 400'
-  # What is stuck, for how long, and why, comes first.
-  get "$URL" | sed 's/<section/\n&/g' | sed -n '/id="health"/,/<\/section>/p' >health
-  for text in Stuck '3 h 12 min' 'Temporarily Unavailable' 'In transfer'; do
-    grep -q "$text" health || { echo "no $text"; cat health; return 1; }
-  done
 }
 
 @test "a hostile queue" {

@@ -80,9 +80,12 @@ static void waiting(struct page *p)
     struct status_filter waiting = {.states = 1U << STATUS_WAITING, .limit = SIZE_MAX};
     struct urgent u = {.now_ms = p->now_ms};
     bool more;
-    static const struct page_column columns[] = {{"", "Entry"},        {"", "Waits for"},
-                                                 {"", "Why"},          {"number minor", "Attempts"},
-                                                 {"", "Next attempt"}, {0}};
+    static const struct page_column columns[] = {{"", "Entry"},
+                                                 {"", "Waits for"},
+                                                 {"", "Why"},
+                                                 {"number minor", "Attempts"},
+                                                 {"nowrap", "Next attempt"},
+                                                 {0}};
     snapshot_entries(p->r->s, &waiting, on_urgent, &u, &more);
     page_section(p, "waiting", "Waiting");
     if (u.count == 0) {

@@ -84,10 +84,11 @@ static void list_of(struct page *p, const struct status_wanted *w)
                                                  {"", "Age"},
                                                  {"", "Last result"},
                                                  {"number minor", "Attempts"},
-                                                 {"minor", "Next attempt"},
+                                                 {"minor nowrap", "Next attempt"},
                                                  {0}};
     struct list l = {.p = p};
     bool more;
+    html_add(&p->h, "<div class=\"panel\">\n");
     page_table(p, "Entries, in the order of their IDs", columns, true);
     snapshot_entries(p->r->s, &w->filter, on_entry, &l, &more);
     page_table_end(p);
@@ -100,6 +101,7 @@ static void list_of(struct page *p, const struct status_wanted *w)
         html_query(&p->h, l.last);
         html_add(&p->h, "\">The next %d</a></p>\n", LIST_LIMIT);
     }
+    html_add(&p->h, "</div>\n");
     free(l.last);
 }
 

@@ -188,7 +188,7 @@ void page_why(struct page *p, const struct status_entry *e)
 
 void page_entry_link(struct page *p, const char *route, const char *id, const char *to)
 {
-    char first[QUEUE_RECIPIENT_SIZE] = "";
+    char first[QUEUE_RECIPIENT_SIZE + 1] = ""; /* with the dash */
     html_add(&p->h, "<a class=\"entry\" href=\"%s", route);
     html_query(&p->h, id);
     html_add(&p->h, "\">");
