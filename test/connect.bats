@@ -85,6 +85,13 @@ setup_is() {
   grep -q 'sent 2 octets' err
 }
 @test "early connections of a fork: the answer chooses by From-Path, the other gets 506" { arrives fork; }
+@test "it connects early, goes away, and comes again, before the answer or behind it" {
+  local how
+  for how in before after half; do
+    rm -f s
+    arrives again "$how"
+  done
+}
 @test "an anchored connection: the session id alone counts" { arrives anchored; }
 @test "strangers get 481 or 506, and nothing else" { arrives strangers; }
 @test "a first SEND octet by octet" { arrives slow; }

@@ -221,6 +221,27 @@ def fork():
     call.bye()
 
 
+def again(how):
+    """It connects early, goes away, and comes again; "half": only its direction ends, of the first."""
+    call = Call()
+    call.ring()
+    first = Conn(call, THEM)
+    check(first.hello() == 200, "the first SEND is answered before the 200")
+    if how == "half":
+        first.sock.shutdown(socket.SHUT_WR)
+        first.ended()
+    else:
+        first.sock.close()
+    if how != "after":
+        call.answer(THEM)
+    conn = Conn(call, THEM)
+    check(conn.hello() == 200, "and so is that of the second")
+    if how == "after":
+        call.answer(THEM)
+    conn.whole(THEM)
+    call.bye()
+
+
 def anchored():
     """A box on the way wrote its own address into the answer: the session id alone counts."""
     call = Call()
@@ -427,8 +448,8 @@ def talks():
     call.bye()
 
 
-SCENARIOS = {f.__name__: f for f in (plain, early, fork, anchored, strangers, slow, halves, flood, never, mute,
-                                     dialled, nowhere, moved, refused, relay, talks)}
+SCENARIOS = {f.__name__: f for f in (plain, early, fork, again, anchored, strangers, slow, halves, flood, never,
+                                     mute, dialled, nowhere, moved, refused, relay, talks)}
 
 if __name__ == "__main__":
     SCENARIOS[sys.argv[1]](*sys.argv[2:])
