@@ -101,7 +101,7 @@ static void bounds(const char *path)
                                         "/api/session/large", "/api/attempts"};
     struct snapshot_options o = {.since_ms = 1};
     struct snapshot *s;
-    char line[4096], reason[4000], sid[8];
+    char line[4200], reason[4000], sid[16];
     memset(reason, '\1', sizeof reason);
     append(path, T "0.000Z cpm-queue[1] entry to=sip:bob@example.com\n");
     for (int i = 0; i < 500; i++) {
