@@ -238,6 +238,15 @@ static bool takes_argument(const struct opt *o)
     return o->kind != OPT_FLAG && o->arg;
 }
 
+static const char *undone_name(struct opt_settings *all, const char *name)
+{
+    size_t n = strlen(name) + 1;
+    char *text = mem_new_part(n + 3, 0);
+    memcpy(text, "no-", 3);
+    memcpy(text + 3, name, n);
+    return opt_keep(all, text);
+}
+
 static struct option *long_options(struct opt_settings *all)
 {
     struct option *v = mem_new((all->n * 2 + 1) * sizeof *v);
@@ -248,8 +257,7 @@ static struct option *long_options(struct opt_settings *all)
         v[n++] = (struct option){o->name, takes_argument(o) ? required_argument : no_argument, NULL,
                                  value};
         if (opt_can_be_undone(o))
-            v[n++] = (struct option){opt_keep(all, mem_format("no-%s", o->name)), no_argument, NULL,
-                                     value + 1};
+            v[n++] = (struct option){undone_name(all, o->name), no_argument, NULL, value + 1};
     }
     return v;
 }

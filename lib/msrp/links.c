@@ -50,7 +50,7 @@ static size_t useless_of_same_site(const struct link *l)
 {
     size_t n = 0;
     for (size_t i = 0; i < l->session->links_used; i++) {
-        const struct link *other = &l->session->links[i];
+        const struct link *other = l->session->links[i];
         n += is_useless(other) &&
              net_same_site(msrp_conn_peer(other->conn), msrp_conn_peer(l->conn));
     }
@@ -74,11 +74,11 @@ static struct link *free_link(struct msrp_session *s)
 {
     struct link *first = NULL;
     for (size_t i = 0; i < MSRP_LINKS; i++) {
-        struct link *l = &s->links[i];
-        if (l->state == LINK_FREE) {
-            s->links_used += i == s->links_used;
+        if (i == s->links_used)
+            s->links[s->links_used++] = mem_new(sizeof(struct link));
+        struct link *l = s->links[i];
+        if (l->state == LINK_FREE)
             return l;
-        }
         if (is_useless(l) && (!first || goes_before(l, first)))
             first = l;
     }
@@ -113,8 +113,8 @@ static void note_silence(const struct link *l)
 void msrp_links_note_silent(struct msrp_session *s)
 {
     for (size_t i = 0; i < s->links_used; i++) {
-        if (s->links[i].state == LINK_SILENT && !s->unfit[0])
-            note_silence(&s->links[i]);
+        if (s->links[i]->state == LINK_SILENT && !s->unfit[0])
+            note_silence(s->links[i]);
     }
 }
 
@@ -152,7 +152,7 @@ struct link *msrp_link_add(struct msrp_session *s, enum link_state state)
 void msrp_links_close_others(struct msrp_session *s)
 {
     for (size_t i = 0; i < s->links_used; i++) {
-        struct link *l = &s->links[i];
+        struct link *l = s->links[i];
         if (l != s->bound && (l->state == LINK_PRESENTED || l->state == LINK_DIALLING))
             msrp_link_drop(l);
     }
@@ -167,7 +167,7 @@ static void refuse(struct link *l)
 void msrp_links_leave(struct msrp_session *s, bool hasty)
 {
     for (size_t i = 0; i < s->links_used; i++) {
-        struct link *l = &s->links[i];
+        struct link *l = s->links[i];
         if (l->state == LINK_BOUND || l->state == LINK_LEAVING)
             msrp_conn_leave(l->conn, hasty);
         else
@@ -178,7 +178,7 @@ void msrp_links_leave(struct msrp_session *s, bool hasty)
 bool msrp_links_any(const struct msrp_session *s)
 {
     for (size_t i = 0; i < s->links_used; i++) {
-        if (s->links[i].state != LINK_FREE)
+        if (s->links[i]->state != LINK_FREE)
             return true;
     }
     return false;
@@ -212,7 +212,7 @@ static void pass_over(struct link *l)
 static struct link *presented_by_peer(struct msrp_session *s, bool whole)
 {
     for (size_t i = 0; i < s->links_used; i++) {
-        struct link *l = &s->links[i];
+        struct link *l = s->links[i];
         if (l->state == LINK_PRESENTED && is_peer(s, l->from_path, whole))
             return l;
     }
@@ -227,8 +227,8 @@ void msrp_links_choose(struct msrp_session *s)
     if (!peer)
         peer = presented_by_peer(s, false);
     for (size_t i = 0; i < s->links_used; i++) {
-        if (s->links[i].state == LINK_PRESENTED && &s->links[i] != peer)
-            pass_over(&s->links[i]);
+        if (s->links[i]->state == LINK_PRESENTED && s->links[i] != peer)
+            pass_over(s->links[i]);
     }
     if (peer)
         msrp_session_bind(s, peer, "passive");

@@ -60,8 +60,10 @@ void msrp_session_free(struct msrp_session *s)
     loop_cancel(s->plan.loop, &s->tick);
     loop_cancel(s->plan.loop, &s->stop_timer);
     loop_cancel(s->plan.loop, &s->close_timer);
-    for (size_t i = 0; i < s->links_used; i++)
-        msrp_link_drop(&s->links[i]);
+    for (size_t i = 0; i < s->links_used; i++) {
+        msrp_link_drop(s->links[i]);
+        free(s->links[i]);
+    }
     msrp_sender_free(s->sender);
     dns_free(s->dns);
     msrp_secure_free(s);
@@ -314,7 +316,7 @@ static void on_speak_first(void *arg)
     int64_t now = clock_ms();
     size_t n = 0;
     for (size_t i = 0; i < s->links_used; i++) {
-        struct link *l = &s->links[i];
+        struct link *l = s->links[i];
         if (l->state == LINK_SILENT && !l->spoke && msrp_conn_is_open(l->conn) &&
             msrp_link_expected(l)) {
             silent = l;

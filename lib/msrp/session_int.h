@@ -46,9 +46,9 @@ struct msrp_session {
     struct tls_peer expected; /* made of these */
     int tls_status;           /* of the last connection that failed in TLS; 0: none did */
     char tls_error[TLS_WHY_SIZE + NET_TEXT_SIZE + 16];
-    struct msrp_share *share; /* instead of a listener of our own, or NULL */
-    struct link links[MSRP_LINKS];
-    size_t links_used; /* those behind never were */
+    struct msrp_share *share;       /* instead of a listener of our own, or NULL */
+    struct link *links[MSRP_LINKS]; /* made when they are needed, freed with the session */
+    size_t links_used;
     struct link *bound;
 
     bool answered;

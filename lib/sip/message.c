@@ -18,7 +18,8 @@ static const char *find(const osip_message_t *m, const char *name, int n)
     osip_list_iterator_t at;
     const osip_header_t *h = osip_list_get_first(&m->headers, &at);
     for (; osip_list_iterator_has_elem(at); h = osip_list_get_next(&at)) {
-        if (h->hname && slice_is_nocase(slice_of(h->hname), name) && n-- == 0)
+        if (h->hname && ((h->hname[0] ^ name[0]) & ~0x20) == 0 && strcasecmp(h->hname, name) == 0 &&
+            n-- == 0)
             return h->hvalue ? h->hvalue : "";
     }
     return NULL;
