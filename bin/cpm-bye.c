@@ -45,6 +45,16 @@ static bool session_over(const struct journal *j)
            journal_has(j, "session.ended") || journal_has(j, "invite.failed");
 }
 
+/* Of a BYE or CANCEL that left, cpm-invite tells the fate right behind the failure that it was for.
+ */
+static bool fate_told(const struct bye *b, const struct journal *j)
+{
+    if (!journal_has(j, "invite.failed") || !journal_has(j, "bye.sent"))
+        return true;
+    return journal_has(j, "bye.answered") || journal_has(j, "bye.failed") ||
+           stage_partner(b->s, ROLE_INVITE) != PARTNER_HERE;
+}
+
 /* The first failure decides. An INVITE that was cancelled was cancelled because of another one. */
 static int verdict(const struct bye *b, const struct journal *j, const char **why)
 {
@@ -165,7 +175,8 @@ static void look(struct stage *s, void *arg)
     enum stage_partner invite = stage_partner(s, ROLE_INVITE);
     if (session_over(j)) {
         /* The peer's BYE may overtake its last response, which cpm-msrp-serve still reads. */
-        if (media || b->signal || (journal_has(j, "invite.failed") && last_word_said(b)))
+        if (fate_told(b, j) &&
+            (media || b->signal || (journal_has(j, "invite.failed") && last_word_said(b))))
             conclude(b);
     } else if (invite != PARTNER_LOST) {
         if (media || b->signal)

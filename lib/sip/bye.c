@@ -13,11 +13,12 @@ static void write_fate(struct sip_agent *a)
 {
     const struct fate *f = &a->fate;
 
-    if (a->failure.status != 0)
-        failure_say(a);
-    /* What cannot be written any more is told by the status. */
+    /* What cannot be written any more is told by the status. A failure stands between the request
+     * and its fate: who reads it knows that the fate follows. */
     if (f->quiet)
         (void)emit_bye_sent(a->chosen->dialog.cseq, f->method, agent_sid(a), agent_emit_f, a);
+    if (a->failure.status != 0)
+        failure_say(a);
     if (f->why == NULL)
         (void)emit_bye_answered(f->method, f->code, f->reason, agent_sid(a), agent_emit_f, a);
     else
