@@ -32,6 +32,10 @@ static void work(void *arg)
 {
     struct snapshot *s = arg;
     s->sum.now_ms = clock_wall_ms();
+    if (s->sum.updates == 0 && s->notices < 0) {
+        names_listen(s);
+        scan_begin(s);
+    }
     names_take(s);
     if (s->notices < 0)
         return; /* the next update reads it all */
@@ -58,4 +62,6 @@ void status_pursue(struct snapshot *s)
 void snapshot_follow(struct snapshot *s, struct loop *l)
 {
     s->loop = l;
+    if (s->queue)
+        work_in(s, 0);
 }

@@ -136,6 +136,10 @@ static void of_itself(FILE *f, const struct status_summary *sum)
     counter(f, "cpm_snapshots_total", "Looks at the queue.", sum->updates);
     counter(f, "cpm_snapshot_errors_total", "Looks at a queue that could not be read.",
             sum->errors);
+    gauge(f, "cpm_snapshot_complete", "Whether nothing of this may be old: no notices were lost.",
+          sum->complete ? 1 : 0);
+    counter(f, "cpm_notices_lost_total", "How often the kernel had too much to tell (inotify).",
+            sum->overruns);
     counter(f, "cpm_journal_read_bytes_total", "Octets of journals that were read.",
             sum->octets_read);
     gauge(f, "process_start_time_seconds", "When the program started, since 1970.",

@@ -33,8 +33,9 @@ void snapshot_close(struct snapshot *s); /* NULL is harmless */
 
 void snapshot_update(struct snapshot *s);
 
-/* From the next update on, takes in from the loop what the kernel tells, and reads what is to be
- * read, so that updates find little left. What is shown may then change while the loop runs. */
+/* Begins to read all from the loop, piece by piece, then takes in what the kernel tells and reads
+ * what is to be read, so that updates find little left; one that comes before all is read reads the
+ * rest. What is shown may change while the loop runs. Close the snapshot before the loop. */
 void snapshot_follow(struct snapshot *s, struct loop *l);
 
 /* --- The whole. */
