@@ -119,7 +119,8 @@ notified() {
 
 @test "each code has its verdict" {
   local code status
-  for code in 400:69 403:69 408:75 413:69 415:69 423:75 481:75 501:76 506:75 499:69 599:75 699:69; do
+  for code in 400:69 403:69 408:75 413:69 415:69 423:75 481:75 501:76 506:75 499:69 599:75 699:69 401:77 404:69 \
+    100:76 305:76; do
     status=${code#*:} code=${code%:*}
     ends "$status" 60000 code 2 "$code Why not" -- --chunk-size 20000
     is msrp.failed.code "$code"

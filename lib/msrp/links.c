@@ -104,6 +104,8 @@ static void note(const struct link *l, const char *what, const char *more)
 
 static void note_silence(const struct link *l)
 {
+    if (l->passed_over)
+        return;
     if (!l->spoke && !l->from_path)
         note(l, "was silent", " (see --speak-first)");
     else if (!l->from_path)
@@ -203,6 +205,7 @@ static bool is_peer(const struct msrp_session *s, const char *from_path, bool wh
 static void pass_over(struct link *l)
 {
     note(l, "has another path than the answer", "");
+    l->passed_over = true;
     free(l->from_path);
     l->from_path = NULL;
     l->state = LINK_SILENT;

@@ -23,6 +23,7 @@ struct link {
     int64_t since;            /* clock_ms */
     struct loop_timer silent; /* until then the session id must have come */
     bool spoke;               /* octets came */
+    bool passed_over;         /* the answer named another one, and that was noted */
     int code;                 /* the answer to the request that is coming in */
     const char *why;          /* its comment */
     bool refuse;              /* close after that answer */
