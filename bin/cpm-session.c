@@ -28,13 +28,14 @@ static const struct command {
 } commands[] = {
     {"show", 2, session_show, " json follow timeout "},
     {"get", 3, get, " "},
-    {"ladder", 2, session_ladder, " svg color attempt follow timeout "},
+    {"ladder", 2, session_ladder, " svg color mask attempt follow timeout "},
     {"wait", 3, session_wait, " timeout "},
 };
 
 static bool takes_options(const struct command *c)
 {
-    static const char *const names[] = {"json", "follow", "timeout", "svg", "color", "attempt"};
+    static const char *const names[] = {"json",  "follow", "timeout", "svg",
+                                        "color", "mask",   "attempt"};
     struct opt_list values;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char word[16];
@@ -100,6 +101,10 @@ int main(int argc, char **argv)
          .help = "ladder: this attempt alone, by its sid or its number",
          .to = &s.attempt,
          .where = OPT_COMMAND_LINE},
+        {.name = "mask",
+         .kind = OPT_FLAG,
+         .help = "ladder: show no user part of an address",
+         .to = &s.mask},
         {.name = "color",
          .kind = OPT_CHOICE,
          .arg = "WHEN",
@@ -112,7 +117,7 @@ int main(int argc, char **argv)
     const struct opt_program program = {
         .name = "cpm-session",
         .usage = "show [--json] [--follow] FILE\nget FILE KEY\nwait [--timeout S] FILE EVENT\n"
-                 "ladder [--svg] [--color WHEN] [--attempt SID] [--follow] FILE",
+                 "ladder [--svg] [--mask] [--color WHEN] [--attempt SID] [--follow] FILE",
         .about = "Reads a session file.",
         .tables = tables,
         .known = known,

@@ -80,6 +80,18 @@ plain() { # without colours
   [ "$(grep -o 'https\?://[^"]*' "$JOURNALS/hostile.svg" | sort -u)" = http://www.w3.org/2000/svg ]
 }
 
+@test "ladder --mask: nobody's name, in text, in SVG and as it grows" {
+  take delivered
+  local how
+  for how in --svg --follow --color=always; do
+    cpm-session ladder "$how" s >open
+    cpm-session ladder --mask "$how" s >masked
+    grep -q alice@example.com open
+    ! grep -qE 'alice|bob' masked
+    grep -q 'sip:\*\*\*@example.com' masked
+  done
+}
+
 @test "ladder: a delivery, drawn from its file" {
   start_sink
   make_message 100000

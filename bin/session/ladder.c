@@ -2,6 +2,7 @@
 #include "ladder/ladder.h"
 #include "base/err.h"
 #include "bin/session/session.h"
+#include "journal/clean.h"
 
 #include <langinfo.h>
 #include <locale.h>
@@ -43,6 +44,19 @@ static int print(const struct buf *out)
     return session_finish();
 }
 
+static char *mask(void *arg, struct slice value)
+{
+    (void)arg;
+    return journal_clean(value, true);
+}
+
+static struct ladder *new_ladder(const struct session *s)
+{
+    const struct ladder_options o = {
+        .clean = s->mask ? mask : NULL, .attempt = s->attempt, .grows = s->follow};
+    return ladder_new(&o);
+}
+
 /* --- As it grows. */
 
 struct growing {
@@ -71,8 +85,7 @@ static bool draw_more(void *arg)
 
 static int follow(struct session *s)
 {
-    const struct ladder_options o = {.attempt = s->attempt, .grows = true};
-    struct growing g = {.s = s, .ladder = ladder_new(&o), .look = look_of(s)};
+    struct growing g = {.s = s, .ladder = new_ladder(s), .look = look_of(s)};
     const struct session_follow f = {.on_line = on_line,
                                      .look = draw_more,
                                      .arg = &g,
@@ -100,7 +113,6 @@ static int draw(const struct session *s, const struct ladder *l)
 
 int session_ladder(struct session *s, char **operands)
 {
-    const struct ladder_options o = {.attempt = s->attempt};
     (void)operands;
     if (s->follow && s->svg) {
         err_line("--svg", "SVG cannot be drawn as it grows", "leave out --follow");
@@ -108,7 +120,7 @@ int session_ladder(struct session *s, char **operands)
     }
     if (s->follow)
         return follow(s);
-    struct ladder *l = ladder_new(&o);
+    struct ladder *l = new_ladder(s);
     int status = session_read(s, ladder_line, l);
     if (!status && s->attempt && ladder_is_empty(l)) {
         err_linef(s->path, "cpm-session show lists them", "there is no attempt %s", s->attempt);

@@ -10,7 +10,7 @@ struct session {
     const char *path;
     struct journal *journal; /* NULL: not open */
     int64_t timeout_ms;      /* -1: none */
-    bool follow, json, svg;
+    bool follow, json, svg, mask;
     const char *color, *attempt;
 };
 

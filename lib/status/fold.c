@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "journal/clean.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,7 @@ static int64_t moment(const struct line *l, const char *key)
 
 static void set(struct snapshot *s, const char **text, struct slice value)
 {
-    char *clean = status_clean(value, s->options.mask);
+    char *clean = journal_clean(value, s->options.mask);
     texts_drop(&s->texts, *text);
     *text = texts_keep(&s->texts, clean);
     free(clean);

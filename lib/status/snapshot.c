@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rand.h"
+#include "journal/clean.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -215,7 +216,7 @@ int snapshot_journal(struct snapshot *s, const char *id, journal_line_h *handler
 
 char *snapshot_clean(const struct snapshot *s, struct slice value)
 {
-    return status_clean(value, s->options.mask);
+    return journal_clean(value, s->options.mask);
 }
 
 size_t snapshot_attempts(const struct snapshot *s, const struct status_attempt **first)

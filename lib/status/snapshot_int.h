@@ -192,7 +192,4 @@ void status_histograms(struct snapshot *s);
 void status_disk(struct snapshot *s);
 size_t status_reason_of(enum status_stage stage, int code); /* an index of status_reasons */
 
-/* A copy without session ids of MSRP and, with `mask`, without users of addresses. */
-char *status_clean(struct slice text, bool mask);
-
 #endif

@@ -1,6 +1,4 @@
-/* What must not be shown: session ids of MSRP, with which anybody could take the recipient's place
- * (RFC 4975 14.1), and with --mask who writes to whom. */
-#include "status/snapshot_int.h"
+#include "journal/clean.h"
 
 #include "base/buf.h"
 
@@ -120,7 +118,7 @@ static char *take(struct slice t, void (*hide)(struct slice, struct buf *))
     return text;
 }
 
-char *status_clean(struct slice text, bool mask)
+char *journal_clean(struct slice text, bool mask)
 {
     char *clean = take(text, hide_sessions);
     if (!mask)
