@@ -119,19 +119,20 @@ plain() { # without colours
   local row=
   until [[ $row == *'180 Ringing'* ]]; do
     IFS= read -r -t "$GUARD" row <&7 || { cat err && return 1; }
-    printf '%s\n' "$row"
+    printf '%s\n' "$row" >>drawn
   done
   kill -TERM "$deliver"
   cat <&7 >rest
+  cat rest >>drawn
   exec 7<&-
   wait "$ladder" || status=$?
   assert_status "$status" 0
   wait "$deliver" || :
-  cat rest
+  cat drawn
   grep -q ' CANCEL ' rest
-  tail -1 rest | grep -q 'not delivered'
-  # What it draws of a file that is whole is the same.
-  cpm-session ladder -f s | tail -n "$(wc -l <rest)" | diff rest -
+  grep -q ' not delivered' rest
+  # What it draws of a file that is whole is the same; there may be more behind the outcome.
+  cpm-session ladder -f s | head -n "$(wc -l <drawn)" | diff drawn -
 }
 
 @test "--follow ends with 75 when no process works on the session any more, or in time" {
