@@ -1,10 +1,10 @@
 # Crashes and failures of a run, point by point.
 
 # Brings all to its end: a pass and another, as long as stages that were left alive are at work.
-run_to_end() {
+run_to_end() { # [options]
   local i
   for i in $(seq 300); do
-    cpm-queue -q -Q q run --retry-first 0 --to "$BOB" --to "$CAROL_THERE" >out 2>>runs.err
+    cpm-queue -q -Q q run --retry-first 0 --to "$BOB" --to "$CAROL_THERE" "$@" >out 2>>runs.err
     [ -n "$(ls q/wait)" ] || return 0
   done
   cpm-queue -Q q list
@@ -90,6 +90,37 @@ crash_run() { # PROGRAM ERRNO [beside]
   echo "# run, $1 $how: $points points, lost 0, repeated though confirmed $CONFIRMED, repeated in the window $WINDOW" >&3
   [ "$points" -gt 0 ]
   [ "$CONFIRMED" -eq 0 ]
+}
+
+# The same in cpm-queue where the recipients refuse: both entries end in failed/, and of each somebody
+# is told, again only where nothing durable says that he was.
+crash_refused() { # ERRNO
+  local n=0 again=0 how=killed id told
+  [ "$1" -eq 0 ] || how="failing with $1"
+  build_fault
+  start_sink --behave invite=404
+  CAROL_THERE=sip:carol@$SINK_HOST
+  while :; do
+    n=$((n + 1))
+    rm -rf q told
+    add_message "refused-$1-$n" "$BOB" "$CAROL_THERE" >ids
+    faulty cpm-queue $n "$1" cpm-queue -q -Q q run --jobs 2 --notify 'cat >>told' 2>err >out
+    [ "$STATUS" -ne 124 ]
+    [ -n "$CALL" ] || break
+    cpm-queue -Q q check --repair >out
+    run_to_end --notify 'cat >>told'
+    assert_sound
+    assert_count failed 2
+    while read -r id; do
+      told=$(grep -c "^id=$id" told || true)
+      [ "$told" -ge 1 ]
+      [ "$(grep -c ' notify.done .*status=0' "q/failed/$id")" -eq 1 ]
+      again=$((again + told - 1))
+    done <ids
+  done
+  stop_sink
+  echo "# run, refused, cpm-queue $how: $((n - 1)) points, lost 0, told all, told again $again" >&3
+  [ "$n" -gt 8 ]
 }
 
 # The program may have so many descriptors, from none of its own on until they suffice.

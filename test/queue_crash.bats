@@ -96,6 +96,9 @@ CAROL=sip:carol@example.net
 @test "run: every call of cpm-msrp-serve failing in turn" { crash_run cpm-msrp-serve 28; } # ENOSPC
 @test "run: every call of cpm-bye failing in turn" { crash_run cpm-bye 28; } # ENOSPC
 
+@test "run, refused: SIGKILL of cpm-queue after every call" { crash_refused 0; }
+@test "run, refused: every call of cpm-queue failing in turn" { crash_refused 28; }
+
 @test "run: cpm-deliver changes no file" {
   build_fault
   start_sink
