@@ -15,7 +15,7 @@
 
 /* A list of what may be long because of what others said ends early, and says so, before the answer
  * is too large to be one. */
-#define LIST_OCTETS (STATUS_ANSWER_MAX / 4)
+#define LIST_OCTETS (STATUS_ANSWER_MAX - (1 << 20))
 
 struct list {
     FILE *f;
