@@ -26,6 +26,7 @@ static void attempt_free(struct ladder_attempt *a)
     free(a->sid);
     free(a->number);
     free(a->why);
+    free(a->code);
     free(a);
 }
 

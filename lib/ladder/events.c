@@ -113,6 +113,15 @@ static void on_answered(struct scene *s)
     to_peer(s, "ACK");
 }
 
+/* For the outcome, which need not tell it again. */
+static void told(struct ladder_attempt *a, const struct line *line, const char *key)
+{
+    free(a->why);
+    free(a->code);
+    a->why = slice_dup(line_get(line, key));
+    a->code = NULL;
+}
+
 /* The verdict may be a response that was drawn before: then the last INVITE did not bring it. */
 static void on_failed(struct scene *s)
 {
@@ -120,8 +129,8 @@ static void on_failed(struct scene *s)
     uint64_t code = number(s->line, "code");
     bool drawn = code < 300 || code >= 700 || a->codes_drawn[code] || !a->asked || a->answered;
     a->answered = a->refused = true;
-    free(a->why);
-    a->why = slice_dup(line_get(s->line, code ? "code" : "why"));
+    told(a, s->line, code ? "reason" : "why");
+    a->code = code ? words_fill(s->l, "{code}", s->line) : NULL;
     if (drawn) {
         note(s, MOOD_BAD, code ? "no call: {code}[ {reason}]" : "no call[: {why}][, {detail}]");
     } else {
@@ -162,7 +171,9 @@ static void on_session_ended(struct scene *s)
 
 static void on_bye_request(struct scene *s)
 {
-    if (!s->a->transferred && !is(s->line, "why", "done"))
+    bool first = !s->a->to_end; /* more than one program may ask for it */
+    s->a->to_end = true;
+    if (first && !s->a->transferred && !is(s->line, "why", "done"))
         note(s, MOOD_FAINT, "to be ended[: {why}]");
 }
 
@@ -248,8 +259,7 @@ static void on_not_transferred(struct scene *s)
     if (s->a->refused) /* which was drawn */
         return;
     note(s, MOOD_BAD, "not transferred[: {code}][ {reason}][: {why}]");
-    free(s->a->why);
-    s->a->why = slice_dup(line_get(s->line, "why"));
+    told(s->a, s->line, "why");
 }
 
 static void on_imdn(struct scene *s)
@@ -265,18 +275,18 @@ static void on_imdn(struct scene *s)
 static void on_outcome(struct scene *s)
 {
     struct ladder_attempt *a = s->a;
-    const char *code = a->refused && a->why && *a->why >= '0' && *a->why <= '9' ? a->why : "";
     bool said = a->why && is(s->line, "why", a->why);
     bool later = is(s->line, "status", "75");
-    char *why = words_fill(s->l, said ? "" : "[{why}]", s->line);
+    const char *code = said && a->code ? a->code : "";
+    char *why = words_fill(s->l, said && !a->code ? "" : "[{why}]", s->line);
     char *rest = words_fill(s->l, later ? "; try again (75)" : " ({status})", s->line);
     a->ended = true;
     if (is(s->line, "status", "0"))
         note(s, MOOD_GOOD, "delivered");
     else
         (void)attempt_add(a, STEP_NOTE, MOOD_BAD, s->line->wall_ms,
-                          mem_format("not delivered%s%s%s%s%s", *code || *why ? ": " : "", code,
-                                     *code && *why ? " " : "", why, rest));
+                          mem_format("not delivered%s%s%s%s%s", *why ? ": " : "", code,
+                                     *code ? " " : "", why, rest));
     free(why);
     free(rest);
 }

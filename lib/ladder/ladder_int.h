@@ -46,8 +46,8 @@ struct ladder_attempt {
     /* While it is built: */
     size_t hop, peer, media; /* lifelines of the last INVITE, of who answers it, of MSRP, or 0 */
     bool asked, answered;    /* an INVITE was sent; the last one has its final response */
-    bool refused, transferred;
-    char *why;             /* what was told of a failure: a code, or words */
+    bool refused, transferred, to_end;
+    char *why, *code;      /* what was told of a failure */
     uint64_t octets;       /* to be transferred, or 0 */
     bool codes_drawn[700]; /* final responses to an INVITE that was not the last one */
 };
