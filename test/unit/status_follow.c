@@ -311,6 +311,45 @@ static void test_race(void)
     end(s);
 }
 
+/* --- In a loop, which takes notices in by itself. */
+
+struct followed {
+    struct snapshot *s;
+    struct loop *loop;
+    struct loop_timer next;
+    int steps, compared;
+    bool good;
+};
+
+static void on_step(void *arg)
+{
+    struct followed *f = arg;
+    change(f->s, 5);
+    if (f->steps % 3 == 0) {
+        snapshot_update(f->s);
+        f->compared += snapshot_summary(f->s)->complete;
+        f->good = !snapshot_summary(f->s)->complete || is_the_same(f->s, false);
+    }
+    if (--f->steps > 0 && f->good)
+        loop_at(f->loop, &f->next, clock_ms() + 13 * (f->steps % 5), on_step, f);
+    else
+        loop_stop(f->loop);
+}
+
+static void test_loop(void)
+{
+    struct followed f = {.loop = loop_new(), .steps = 90, .good = true};
+    begin(19);
+    fill(MANY);
+    must(snapshot_open(&f.s, ".", &options) == 0, "open");
+    snapshot_follow(f.s, f.loop);
+    loop_at(f.loop, &f.next, clock_ms() + 20, on_step, &f);
+    loop_run(f.loop);
+    tap_ok(f.good && f.compared > 0, "while a loop takes in what is told, %d times", f.compared);
+    end(f.s);
+    loop_free(f.loop);
+}
+
 static void test_replaced_queue(void)
 {
     begin(17);
@@ -358,6 +397,7 @@ int main(int argc, char **argv)
     test_cost();
     test_overflow();
     test_race();
+    test_loop();
     test_replaced_queue();
     no_notices();
     test_steps("whatever happens", 200, false, false);
