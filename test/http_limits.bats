@@ -12,14 +12,16 @@ teardown() {
   stop_sink
 }
 
-# A queue whose list is some megabytes long.
+# long_queue [ENTRIES OCTETS]: a queue whose list is some megabytes long: for each of so many octets
+# that peers have said, JSON needs six.
 long_queue() {
   make_queue
-  python3 - <<'END'
+  python3 - "${1:-1000}" "${2:-900}" <<'END'
 import datetime
+import sys
 now = datetime.datetime.utcnow().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z cpm-queue[1] "
-why = "\\x01" * 900
-for i in range(1000):
+why = "\x01" * int(sys.argv[2])
+for i in range(int(sys.argv[1])):
     with open(f"q/failed/{i:08x}-{i:016x}", "w") as f:
         f.write(f"{now}attempt.start sid=a n=1\n{now}invite.failed sid=a status=69 "
                 f'reason="{why}"\n{now}outcome sid=a status=69\n')
@@ -67,6 +69,25 @@ memory() { sed -n "s/^$1:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$STATUS_PID/status"; 
   get "${URL}api/entries" >entries
   [ "$(wc -c <entries)" -gt 4000000 ]
   jq -e '.entries | length == 1000' entries
+}
+
+@test "a list that would be too large ends early, and goes on behind its last entry" {
+  long_queue 600 3900
+  start_status
+  total=0 more=true after=
+  while [ "$more" = true ]; do
+    get "${URL}api/entries?state=failed&after=$after" >part
+    [ "$(wc -c <part)" -lt $((8 << 20)) ]
+    read -r n more after < <(jq -r '[(.entries | length), .more, .entries[-1].id] | @tsv' part)
+    [ "$n" -gt 0 ]
+    total=$((total + n))
+  done
+  [ "$total" -eq 600 ]
+  [ "$n" -lt 600 ] # it did end early
+  # There are lists that do not go on: they say that there is more.
+  for list in attempts reasons; do
+    get "${URL}api/$list" | jq -e '.more | type == "boolean"'
+  done
 }
 
 @test "a TLS handshake that does not go on is cut off as well" {
