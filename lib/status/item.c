@@ -151,7 +151,7 @@ bool item_error_passes(int error)
  * given up just now, or an error that may pass? */
 static bool has_to_be_looked_at(const struct item *i)
 {
-    return i->e.abandoned || i->looks > 0 || item_error_passes(i->e.error);
+    return i->e.abandoned || i->closed || item_error_passes(i->e.error);
 }
 
 void item_leave(struct snapshot *s, struct item *i)

@@ -88,12 +88,13 @@ static void lose(struct snapshot *s, const struct queue_name *n, bool moved)
 /* --- Notices. */
 
 /* Whoever holds a claim has the file open for writing. It is free a moment after he closed it, and
- * perhaps not when we look: so we look twice. */
+ * perhaps not when we look first. */
 static void about_holder(struct snapshot *s, struct item *i)
 {
     if (i->e.state != STATUS_DELIVERING)
         return;
-    i->looks = 2;
+    i->closed = true;
+    i->closed_ms = (uint32_t)clock_ms();
     item_mark(s, i);
 }
 

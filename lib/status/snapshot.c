@@ -1,6 +1,5 @@
 #include "status/snapshot_int.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rand.h"

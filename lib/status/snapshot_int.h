@@ -62,8 +62,9 @@ struct item {
     bool named;   /* has a name, else it is */
     bool deleted, gone,
         twin;              /* deleted; not met; perhaps there under another one; else on its way */
-    uint8_t looks;         /* so many more are to follow */
-    uint32_t lost_ms;      /* when it lost its name: clock_ms, cut off */
+    bool closed;           /* by one who may hold its claim */
+    uint32_t closed_ms;    /* when: clock_ms, cut off */
+    uint32_t lost_ms;      /* when it lost its name, the same */
     uint32_t turn;         /* the scan that met it last */
     uint32_t place[LISTS]; /* in snapshot.lists, 1-based; 0: not there */
     uint32_t rank;

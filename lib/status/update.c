@@ -3,15 +3,14 @@
 #include "status/snapshot_int.h"
 
 #include "base/clock.h"
-#include "base/mem.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define ROUNDS  3    /* in which what moves while it is looked at may come to rest */
-#define MOVE_MS 1000 /* between the two notices of a move, at the most */
+#define ROUNDS    3    /* in which what moves while it is looked at may come to rest */
+#define MOMENT_MS 1000 /* between the two notices of a move, or a notice and what it is about */
 
 /* --- A journal. */
 
@@ -67,18 +66,24 @@ static enum status_state state_of(const struct snapshot *s, const struct item *i
     return states[i->state];
 }
 
+static bool may_be_free_soon(const struct item *i)
+{
+    return i->closed && i->e.state == STATUS_DELIVERING &&
+           (uint32_t)clock_ms() - i->closed_ms < MOMENT_MS;
+}
+
 static void conclude(struct snapshot *s, struct item *i, int error)
 {
     bool abandoned;
     if (error != 0 && error != i->e.error && !item_error_passes(error))
         item_start_over(s, i);
     enum status_state state = state_of(s, i, &abandoned);
-    if (state != i->e.state || abandoned != i->e.abandoned || error != i->e.error || i->looks > 0)
+    if (state != i->e.state || abandoned != i->e.abandoned || error != i->e.error || i->closed)
         item_leave(s, i);
-    i->looks = i->looks > 0 ? (uint8_t)(i->looks - 1) : 0;
     i->e.state = state;
     i->e.abandoned = abandoned;
     i->e.error = error;
+    i->closed = may_be_free_soon(i);
     item_join(s, i);
 }
 
@@ -111,7 +116,7 @@ static bool may_come_back(const struct snapshot *s, const struct item *i)
 {
     return !i->deleted && !i->gone &&
            (scan_goes_on(s) ||
-            (i->turn == s->scan.turn && (uint32_t)clock_ms() - i->lost_ms < MOVE_MS));
+            (i->turn == s->scan.turn && (uint32_t)clock_ms() - i->lost_ms < MOMENT_MS));
 }
 
 static bool has_other_name(struct snapshot *s, struct item *i)

@@ -350,6 +350,37 @@ static void test_loop(void)
     loop_free(f.loop);
 }
 
+/* A delivery that is killed says nothing more. */
+static void test_kill(void)
+{
+    int ready[2], status;
+    char byte = 0;
+    begin(23);
+    arrive(&entries[0]);
+    while (strncmp(entries[0].path, "wait/", 5) != 0)
+        move(&entries[0]);
+    say(entries[0].path, "attempt.start sid=a n=1");
+    must(pipe2(ready, O_CLOEXEC) == 0, "pipe");
+    (void)fflush(stdout);
+    pid_t pid = fork();
+    must(pid >= 0, "fork");
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        claim(&entries[0]);
+        must(write(ready[1], &byte, 1) == 1, "write");
+        (void)pause();
+        _exit(1);
+    }
+    must(read(ready[0], &byte, 1) == 1 && close(ready[0]) == 0 && close(ready[1]) == 0, "read");
+    struct snapshot *s = opened(true);
+    snapshot_update(s);
+    tap_ok(snapshot_summary(s)->entries[STATUS_DELIVERING] == 1, "a delivery is under way");
+    must(kill(pid, SIGKILL) == 0 && waitpid(pid, &status, 0) == pid, "kill");
+    snapshot_update(s);
+    tap_ok(snapshot_summary(s)->abandoned == 1, "... and dead once it was killed");
+    end(s);
+}
+
 static void test_replaced_queue(void)
 {
     begin(17);
@@ -398,6 +429,7 @@ int main(int argc, char **argv)
     test_overflow();
     test_race();
     test_loop();
+    test_kill();
     test_replaced_queue();
     no_notices();
     test_steps("whatever happens", 200, false, false);
