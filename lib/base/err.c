@@ -48,8 +48,9 @@ bool err_prints(char c)
 }
 
 #define TEXT_SIZE   1024
-#define ERROR       "***"
 #define INFORMATION "==="
+
+static const char error_mark[] = "***";
 
 static void (*listener)(const char *mark, const char *text, size_t n);
 
@@ -58,11 +59,12 @@ void err_listen(void (*new_listener)(const char *mark, const char *text, size_t 
     listener = new_listener;
 }
 
-/* One write a line, so that the lines of a pipeline's stages do not mix. */
+/* One write a line, so that the lines of a pipeline's stages do not mix. An error has the same
+ * shape at any verbosity: scripts look for it. */
 static void put_line(const char *mark, const char *text)
 {
     char line[TEXT_SIZE];
-    const char *shown = err_verbosity >= ERR_WIRE ? mark : "";
+    const char *shown = err_verbosity >= ERR_WIRE && mark != error_mark ? mark : "";
     int n = snprintf(line, sizeof line, "%s%s%s: %s\n", shown, *shown ? " " : "", program, text);
     size_t all = n < (int)sizeof line ? (size_t)n : sizeof line - 1;
     line[all - 1] = '\n';
@@ -92,7 +94,7 @@ __attribute__((format(printf, 1, 2))) static void error(const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
-    say(ERR_QUIET, ERROR, format, ap);
+    say(ERR_QUIET, error_mark, format, ap);
     va_end(ap);
 }
 

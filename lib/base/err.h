@@ -33,9 +33,8 @@ void err_meter(const char *text);
 void err_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The wire, with -vv: a headline, and whole lines that have their marks already (trace.h). They go
- * out together, as far as a pipe takes them so. With -vv all other lines have a mark too: "=== ",
- * or
- * "*** " where it is an error. */
+ * out together, as far as a pipe takes them so. With -vv remarks and steps have a mark too:
+ * "=== ". */
 void err_wire(const char *headline, const char *lines, size_t n);
 bool err_prints(char c); /* shown as it is; a terminal may obey other characters */
 
