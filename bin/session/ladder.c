@@ -2,7 +2,6 @@
 #include "ladder/ladder.h"
 #include "base/err.h"
 #include "bin/session/session.h"
-#include "journal/clean.h"
 
 #include <langinfo.h>
 #include <locale.h>
@@ -44,16 +43,9 @@ static int print(const struct buf *out)
     return session_finish();
 }
 
-static char *mask(void *arg, struct slice value)
-{
-    (void)arg;
-    return journal_clean(value, true);
-}
-
 static struct ladder *new_ladder(const struct session *s)
 {
-    const struct ladder_options o = {
-        .clean = s->mask ? mask : NULL, .attempt = s->attempt, .grows = s->follow};
+    const struct ladder_options o = {.mask = s->mask, .attempt = s->attempt, .grows = s->follow};
     return ladder_new(&o);
 }
 

@@ -14,14 +14,10 @@
 
 struct ladder;
 
-/* What may be shown of a value, as a new text that the ladder frees. */
-typedef char *ladder_clean_h(void *arg, struct slice value);
-
-struct ladder_options {    /* zeroed: all attempts, values as they are */
-    ladder_clean_h *clean; /* NULL: as it is */
-    void *arg;             /* for clean */
-    const char *attempt;   /* only this one, by its sid or its number; NULL: all. Not copied */
-    bool grows;            /* steps are only added and never changed, for ladder_text_more */
+struct ladder_options {  /* zeroed: all attempts, addresses as they are */
+    bool mask;           /* without the users and numbers of addresses (journal_clean) */
+    const char *attempt; /* only this one, by its sid or its number; NULL: all. Not copied */
+    bool grows;          /* steps are only added and never changed, for ladder_text_more */
 };
 
 /* The options are copied. The caller frees it with ladder_free (NULL is harmless). */

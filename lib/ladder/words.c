@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/utf8.h"
+#include "journal/clean.h"
 #include "ladder/ladder_int.h"
 
 #include <inttypes.h>
@@ -29,9 +30,7 @@ static char *harmless(struct slice v)
 
 char *words_value(const struct ladder *l, struct slice value)
 {
-    if (!l->options.clean)
-        return harmless(value);
-    char *clean = l->options.clean(l->options.arg, value);
+    char *clean = journal_clean(value, l->options.mask);
     char *text = harmless(slice_of(clean));
     free(clean);
     return text;

@@ -5,6 +5,7 @@
 #include "test/unit/tap.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define DATA "test/data/ladder/"
 
@@ -73,12 +74,6 @@ static void text_is(const char *journal, const struct ladder_options *o,
     ladder_free(l);
 }
 
-static char *hide(void *arg, struct slice value)
-{
-    (void)arg;
-    return slice_starts(value, "sip") ? mem_dup("sip:***") : slice_dup(value);
-}
-
 static const struct ladder_options all;
 
 static void test_text(void)
@@ -87,8 +82,7 @@ static void test_text(void)
                                     coloured = {80, true, true}, narrow = {1, true, false},
                                     wide = {1000, true, false};
     static const struct ladder_options second = {.attempt = "2"},
-                                       third = {.attempt = "cccccccccccc"},
-                                       masked = {.clean = hide};
+                                       third = {.attempt = "cccccccccccc"}, masked = {.mask = true};
     text_is("delivered", &all, &unicode, "delivered.txt");
     text_is("delivered", &all, &plain, "delivered-ascii.txt");
     text_is("delivered", &all, &coloured, "delivered-colour.txt");
@@ -234,9 +228,39 @@ static void test_empty(void)
     ladder_free(l);
 }
 
+static bool contains(const struct buf *b, const char *text)
+{
+    return memmem(b->p, b->n, text, strlen(text)) != NULL;
+}
+
+/* Whatever the recipient says, and whoever is shown it. */
+static void test_safe(void)
+{
+    static const char journal[] =
+        "2026-11-22T10:00:00.000Z cpm-invite[1] attempt.start sid=abc n=1\n"
+        "2026-11-22T10:00:01.000Z cpm-invite[1] invite.failed sid=abc status=75 "
+        "why=\"5 \\x1b[2J msrp://h:1/secret;tcp sip:alice@example.com\"\n"
+        "2026-11-22T10:00:02.000Z cpm-bye[1] outcome sid=abc status=75 why=other\n";
+    static const struct ladder_look look = {120, true, false};
+    for (int masked = 0; masked <= 1; masked++) {
+        const struct ladder_options o = {.mask = masked};
+        struct ladder *l = ladder_new(&o);
+        struct buf b = BUF_UP_TO(1 << 20);
+        feed(l, slice_of(journal));
+        tap_is_int(ladder_text(l, &look, &b), 0, "text is drawn");
+        tap_ok(contains(&b, "no call: 5"), "it says why");
+        tap_ok(!memchr(b.p, '\033', b.n), "the terminal has nothing to obey");
+        tap_ok(!contains(&b, "secret"), "an MSRP session id is not shown");
+        tap_is_int(contains(&b, "alice"), !masked, "a mask hides who it was");
+        buf_free(&b);
+        ladder_free(l);
+    }
+}
+
 int main(void)
 {
     test_text();
+    test_safe();
     test_svg();
     test_under_way();
     test_more();
