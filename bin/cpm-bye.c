@@ -69,8 +69,9 @@ static int verdict(const struct bye *b, const struct journal *j, const char **wh
     if (!b->requested && order && strcmp(order, *why) == 0)
         return EX_TEMPFAIL;
     const char *invite_why = journal_get(j, "invite.failed.why");
-    bool cancelled = invite_why && strcmp(invite_why, "cancelled") == 0;
-    if (journal_has(j, "invite.failed") && !(cancelled && journal_has(j, "msrp.failed"))) {
+    bool follows = invite_why &&
+                   (strcmp(invite_why, "cancelled") == 0 || strcmp(invite_why, "msrp.failed") == 0);
+    if (journal_has(j, "invite.failed") && !(follows && journal_has(j, "msrp.failed"))) {
         *why = journal_get(j, "invite.failed.reason");
         *why = *why ? *why : invite_why;
         return (int)journal_number(j, "invite.failed.status", EX_TEMPFAIL);

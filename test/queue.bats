@@ -182,6 +182,10 @@ assert_summary() { # TEXT
   grep -qx 'fate=refused' told
   grep -qx 'code=404' told
   grep -qx "file=q/msg/$(cat id)" told
+  cpm-queue -Q q list | grep -F "$BOB  69 404 Not Found"
+  cpm-queue -Q q list --tsv | cut -f 9,10 | grep -qx $'Not Found\t404'
+  cpm-queue -Q q show "$(cat id)" | grep -qx 'code       404'
+  cpm-queue -Q q show --json "$(cat id)" | jq -e '.code == 404 and .why == "Not Found"'
   [ "$(cat fds)" -le 5 ] # 0, 1, 2, and what ls has
   [ -f "q/failed/$(cat id)" ]
   assert_sound
@@ -280,6 +284,24 @@ assert_summary() { # TEXT
   [ "$STATUS" -eq 78 ]
   assert_count waiting 2
   assert_sound
+}
+
+@test "show tells what failed without an answer; a wish that nobody has carried out says when" {
+  add_message one tel:+15551234 >id
+  run_queue
+  [ "$STATUS" -eq 64 ]
+  cpm-queue -Q q show "$(cat id)" |
+    grep -qx 'detail     tel:+15551234: no route to a telephone number'
+  cpm-queue -Q q expire "$(cat id)"
+  cpm-queue -Q q list | grep -F '64 usage  (expire by the next run)'
+  run_queue --notify 'cat >told'
+  assert_summary 'delivered 0, deferred 0, refused 0, expired 1'
+  grep -qx 'detail=tel:+15551234: no route to a telephone number' told
+  # What the media side could not do is the reason, and not that it could not.
+  add_message two sip:bob@127.0.0.1:9 >id
+  run_queue --msrp-listen 192.0.2.222
+  [ "$STATUS" -eq 78 ]
+  cpm-queue -Q q show "$(cat id)" | grep -qx 'why        no address of this host'
 }
 
 @test "run: a pass that our own fault ends says what was not tried; --watch makes another" {

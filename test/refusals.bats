@@ -123,6 +123,7 @@ END
   deliver 75
   fact invite.failed.why unreachable
   grep -q 'by UDP: Connection refused' err
+  fact invite.failed.detail "127.0.0.1:$PORT by UDP: Connection refused"
 }
 
 @test "nobody is there, by TCP: 75" {

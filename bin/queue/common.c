@@ -87,7 +87,11 @@ void view_of(const struct queue_entry *e, struct view *v)
             v->state = "delivering";
     }
     v->status = journal_number(e->journal, "outcome.status", -1);
+    v->code = journal_number(e->journal, "invite.failed.code", 0);
+    if (!v->code)
+        v->code = journal_number(e->journal, "msrp.failed.code", 0);
     v->why = queue_entry_get(e, "invite.failed.reason");
+    v->detail = queue_entry_get(e, "invite.failed.detail");
     if (!*v->why)
         v->why = queue_entry_get(e, "outcome.why");
 }

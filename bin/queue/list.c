@@ -82,7 +82,10 @@ static void print_json(const struct queue_entry *e, const struct view *v)
     print_json_pair("expires", queue_entry_get(e, "entry.expires"));
     if (v->status >= 0)
         printf(",\"status\":%" PRId64, v->status);
+    if (v->code > 0)
+        printf(",\"code\":%" PRId64, v->code);
     print_json_pair("why", v->why);
+    print_json_pair("detail", v->detail);
     print_json_pair("fate", queue_why_names[e->facts.why]);
     print_json_pair("wish", wish_of(e));
     print_json_pair("session", e->path);
@@ -114,6 +117,9 @@ static void print_tsv(const struct queue_entry *e, const struct view *v)
     print_plain(queue_entry_get(e, "entry.message"));
     printf("\t");
     print_plain(v->why);
+    printf("\t");
+    if (v->code > 0)
+        printf("%" PRId64, v->code);
     printf("\n");
 }
 
@@ -124,10 +130,13 @@ static void print_row(const struct queue_entry *e, const struct view *v)
     print_plain(queue_entry_get(e, "entry.to"));
     if (v->status > 0) {
         printf("  %" PRId64 " ", v->status);
+        if (v->code > 0)
+            printf("%" PRId64 " ", v->code);
         print_plain(v->why);
     }
     if (e->name.state == QUEUE_WAIT && e->facts.wish != WISH_NONE)
-        printf("  (%s at the attempt's end)", queue_wish_names[e->facts.wish]);
+        printf("  (%s %s)", queue_wish_names[e->facts.wish],
+               journal_claimed(e->journal) ? "at the attempt's end" : "by the next run");
     printf("\n");
 }
 
@@ -226,7 +235,10 @@ static void print_entry(const struct queue_entry *e)
     print_fact("notify", queue_entry_get(e, "entry.notify"));
     printf("%-10s %" PRId64 "\n", "attempts", e->facts.attempts);
     print_fact("status", queue_entry_get(e, "outcome.status"));
+    if (v.code > 0)
+        printf("%-10s %" PRId64 "\n", "code", v.code);
     print_fact("why", v.why);
+    print_fact("detail", v.detail);
     print_fact("fate", queue_why_names[e->facts.why]);
     print_fact("wish", wish_of(e));
     print_fact("session", e->path);
@@ -244,7 +256,8 @@ static int show_one(const struct config *c, struct queue *q, const char *id)
     if (!err)
         err = queue_entry_open(q, &n, JOURNAL_READ, &e);
     if (err) {
-        err_line(id, err == ENOENT ? "there is no such entry" : strerror(err), NULL);
+        err_line(id, err == ENOENT ? "there is no such entry" : strerror(err),
+                 err == ENOENT ? "see cpm-queue list" : NULL);
         return err == ENOENT ? EX_NOINPUT : status_of_error(err);
     }
     view_of(e, &v);

@@ -45,7 +45,8 @@ static int write_facts(const struct delivery *d, int fd)
                                           {"status", "outcome.status"},
                                           {"why", "outcome.why"},
                                           {"code", "invite.failed.code"},
-                                          {"reason", "invite.failed.reason"}};
+                                          {"reason", "invite.failed.reason"},
+                                          {"detail", "invite.failed.detail"}};
     struct buf b = BUF_UP_TO(FACTS_MAX);
     char attempts[24];
     int err = 0;

@@ -56,7 +56,9 @@ struct view {
     const char *state;          /* with "delivering" */
     char when[CLOCK_TEXT_SIZE]; /* waiting: due */
     int64_t status;             /* of the last attempt; -1: none */
-    const char *why;
+    int64_t code;               /* of the response that refused; 0: none */
+    const char *why;            /* its reason, or what happened instead of one */
+    const char *detail;         /* what else is known; may be empty */
 };
 void view_of(const struct queue_entry *e, struct view *v);
 

@@ -88,7 +88,8 @@ static int order_id(const struct order *o, const char *id)
         err_linef(id, NULL, "it is %s", what);
         return EX_DATAERR;
     }
-    err_line(id, err == ENOENT ? "there is no such entry" : strerror(err), NULL);
+    err_line(id, err == ENOENT ? "there is no such entry" : strerror(err),
+             err == ENOENT ? "see cpm-queue list" : NULL);
     return err == ENOENT ? EX_NOINPUT : status_of_error(err);
 }
 

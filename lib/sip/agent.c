@@ -107,9 +107,17 @@ void failure_set(struct sip_agent *a, int status, int code, const char *reason, 
         failure_make(&a->failure, status, code, reason, why, text);
 }
 
+/* Without a response that refuses, what happened instead of one, unless the word says it all. */
+static const char *detail_of(const struct failure *f)
+{
+    bool refused = f->code >= 300;
+    return f->detail[0] != '\0' || refused || strcmp(f->text, f->why) == 0 ? f->detail : f->text;
+}
+
 void failure_say(struct sip_agent *a)
 {
     const struct failure *f = &a->failure;
+    const char *detail = detail_of(f);
     struct line_out o;
 
     line_begin(&o, "invite.failed", agent_sid(a));
@@ -121,8 +129,8 @@ void failure_say(struct sip_agent *a)
     if (f->retry_after >= 0)
         line_number(&o, "retry-after", f->retry_after);
     line_text(&o, "why", f->why);
-    if (f->detail[0] != '\0')
-        line_free_text(&o, "detail", slice_of(f->detail));
+    if (detail[0] != '\0')
+        line_free_text(&o, "detail", slice_of(detail));
     /* What cannot be written was said by the caller's emit; the status tells it as well. */
     (void)agent_emit(a, &o);
     if (!f->silent)
@@ -147,6 +155,8 @@ void sip_agent_refuse(struct sip_agent *a, const struct sip_fault *f, const char
     if (f->why[0] != '\0')
         err_line(f->what, f->why, f->hint);
     failure_set(a, f->status, 0, "", why, f->why);
+    if (f->why[0] != '\0')
+        (void)snprintf(a->failure.detail, sizeof(a->failure.detail), "%s: %s", f->what, f->why);
     a->failure.silent = true; /* said here, with its hint */
     failure_say(a);
     agent_enter(a, SIP_ENDED);

@@ -34,7 +34,7 @@ struct failure {
     bool silent;         /* asked for, so no error line */
     char reason[128];
     char why[32];
-    char detail[400]; /* what else the peer's answer says; may be empty */
+    char detail[400]; /* what else the peer's answer says, or what was at fault; may be empty */
     char text[640];
     char hint[96]; /* may be empty */
 };
