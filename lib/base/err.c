@@ -1,6 +1,7 @@
 #include "base/err.h"
 
 #include "base/err_int.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,9 +43,18 @@ const char *err_name(void)
     return program;
 }
 
-bool err_prints(char c)
+void err_tame(char *text, size_t n, char instead)
 {
-    return ((unsigned char)c >= ' ' && c != 0x7f) || c == '\t';
+    for (size_t size; n > 0; text += size, n -= size) {
+        uint32_t c;
+        size = utf8_char(text, n, &c);
+        if (size == 0) {
+            size = 1;
+            c = (unsigned char)*text;
+        }
+        if ((c < ' ' && c != '\t') || (c >= 0x7f && c < 0xa0))
+            memset(text, instead, size);
+    }
 }
 
 #define TEXT_SIZE   1024
@@ -80,10 +90,7 @@ __attribute__((format(printf, 3, 0))) static void say(enum err_level from, const
         return;
     if (vsnprintf(text, sizeof text, format, ap) < 0)
         return;
-    for (char *c = text; *c; c++) {
-        if (!err_prints(*c))
-            *c = '?';
-    }
+    err_tame(text, strlen(text), '?');
     if (err_verbosity >= from)
         put_line(mark, text);
     if (listener)

@@ -6,7 +6,6 @@
 #define BASE_ERR_H
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <sysexits.h>
 
@@ -36,7 +35,10 @@ void err_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * out together, as far as a pipe takes them so. With -vv remarks and steps have a mark too:
  * "=== ". */
 void err_wire(const char *headline, const char *lines, size_t n);
-bool err_prints(char c); /* shown as it is; a terminal may obey other characters */
+
+/* Replaces what a terminal may obey: control characters but for the tab, also those of two octets
+ * in UTF-8 (U+0080 to U+009F). */
+void err_tame(char *text, size_t n, char instead);
 
 /* Hears every error, remark and step, whatever the verbosity, without the program's name: for a
  * file that has it all. NULL: nobody. */

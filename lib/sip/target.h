@@ -11,14 +11,15 @@
 
 struct targets;
 
+/* Does it depend on its size where a request for `next` may go (`large` below)? */
+bool targets_by_size(const struct uri *next, const struct sip_config *c, bool secure);
+
 /* Where a request for `next` may go. Nothing is looked up before targets_next, and for numeric
  * hosts nothing at all. A transport in the URI or in the options is the only one; else the DNS
  * tells (NAPTR, SRV), or UDP. With `secure`, as with sips:, it is TLS alone. With `large` and
  * nothing that names a transport, streams go first, and TCP is tried before UDP at each address.
  * `ready` is called from the loop, never from inside.
  */
-/* Does it depend on `large`? */
-bool targets_by_size(const struct uri *next, const struct sip_config *c, bool secure);
 struct targets *targets_new(struct dns *dns, const struct uri *next, const struct sip_config *c,
                             bool secure, bool large, void (*ready)(void *arg), void *arg);
 void targets_free(struct targets *t); /* `ready` is not called any more */

@@ -94,10 +94,7 @@ static void add_line(struct buf *b, const char *mark, struct slice line)
     size_t begin = b->n;
     (void)buf_format(b, "%s%s", mark, line.n > 0 ? " " : "");
     (void)buf_add_slice(b, line);
-    for (size_t i = begin; i < b->n; i++) {
-        if (!err_prints(b->p[i]))
-            b->p[i] = '.';
-    }
+    err_tame(b->p + begin, b->n - begin, '.');
     (void)buf_add_text(b, "\n");
 }
 

@@ -1,6 +1,7 @@
 /* Numbers, slices, buffers, times and the lines of configuration files. */
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rand.h"
@@ -257,6 +258,14 @@ static void test_random(void)
            "a UUID of version 4: %s", uuid);
 }
 
+static void test_tame(void)
+{
+    char text[] = "a\tb\033[2J\x7f\xc2\x9b"
+                  "31m\x9b\xc3\xa9\xff";
+    err_tame(text, sizeof text - 1, '?');
+    tap_is_str(text, "a\tb?[2J???31m?\xc3\xa9\xff", "a terminal has nothing to obey");
+}
+
 int main(void)
 {
     test_integers();
@@ -269,6 +278,7 @@ int main(void)
     test_digits();
     test_groups();
     test_utf8();
+    test_tame();
     test_slices();
     test_buffers();
     test_clock();
