@@ -4,6 +4,8 @@
 
 #include "base/mem.h"
 
+#include <stdlib.h>
+
 static int64_t time_of(enum list which, const struct item *i)
 {
     return which == LIST_DUE ? i->e.due_ms : which == LIST_BIRTH ? i->e.birth_ms : 1;
@@ -72,6 +74,36 @@ int64_t list_least(const struct snapshot *s, enum list which)
 {
     const struct items *l = &s->lists[which];
     return l->n > 0 ? time_of(which, l->v[0]) : 0;
+}
+
+/* The places whose turn it may be: of each that was visited, those below it. */
+struct front {
+    const struct items *list;
+    enum list which;
+    size_t *at, n;
+};
+
+static struct item *next(struct front *f)
+{
+    size_t first = 0;
+    for (size_t k = 1; k < f->n; k++) {
+        if (is_before(f->which, f->list->v[f->at[k]], f->list->v[f->at[first]]))
+            first = k;
+    }
+    size_t at = f->at[first];
+    f->at[first] = f->at[--f->n];
+    f->at = mem_grow(f->at, f->n + 2, sizeof *f->at);
+    for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < f->list->n; child++)
+        f->at[f->n++] = child;
+    return f->list->v[at];
+}
+
+void list_visit(const struct snapshot *s, enum list which, tree_visit_h *visit, void *arg)
+{
+    struct front f = {&s->lists[which], which, mem_new(sizeof(size_t)), s->lists[which].n > 0};
+    while (f.n > 0 && visit(arg, next(&f)))
+        ;
+    free(f.at);
 }
 
 void items_add(struct items *l, struct item *i)

@@ -11,34 +11,46 @@
 #define ROWS     12
 #define ATTEMPTS 20
 
-/* Of the entries that wait, those to look at first. */
+/* Of the entries that wait, those to look at first: what is overdue, then what came first, then
+ * what cannot be told. */
 struct urgent {
     struct status_entry list[URGENT];
     size_t count;
     int64_t now_ms;
 };
 
-/* What is overdue, then what came first. */
-static bool is_before(const struct urgent *u, const struct status_entry *a,
-                      const struct status_entry *b)
+static bool take(struct urgent *u, const struct status_entry *e)
 {
-    bool late_a = page_is_late(a->due_ms, u->now_ms), late_b = page_is_late(b->due_ms, u->now_ms);
-    if (late_a != late_b)
-        return late_a;
-    return a->birth_ms > 0 && (b->birth_ms == 0 || a->birth_ms < b->birth_ms);
+    if (u->count < URGENT)
+        u->list[u->count++] = *e;
+    return u->count < URGENT;
 }
 
-static void on_urgent(void *arg, const struct status_entry *e)
+static bool on_due(void *arg, const struct status_entry *e)
 {
     struct urgent *u = arg;
-    size_t at = u->count;
-    while (at > 0 && is_before(u, e, &u->list[at - 1]))
-        at--;
-    if (at == URGENT)
-        return;
-    size_t last = u->count < URGENT ? u->count++ : URGENT - 1;
-    memmove(u->list + at + 1, u->list + at, (last - at) * sizeof *e);
-    u->list[at] = *e;
+    return page_is_late(e->due_ms, u->now_ms) && take(u, e);
+}
+
+static bool on_age(void *arg, const struct status_entry *e)
+{
+    struct urgent *u = arg;
+    return page_is_late(e->due_ms, u->now_ms) || take(u, e);
+}
+
+static bool on_ageless(void *arg, const struct status_entry *e)
+{
+    struct urgent *u = arg;
+    return e->birth_ms > 0 || page_is_late(e->due_ms, u->now_ms) || take(u, e);
+}
+
+static void find_urgent(const struct snapshot *s, struct urgent *u)
+{
+    snapshot_first(s, STATUS_BY_DUE, on_due, u);
+    if (u->count < URGENT)
+        snapshot_first(s, STATUS_BY_AGE, on_age, u);
+    if (u->count < URGENT)
+        snapshot_first(s, STATUS_BY_DUE, on_ageless, u);
 }
 
 /* --- By state. */
@@ -77,16 +89,14 @@ static void waiting_row(struct page *p, const struct status_entry *e)
 
 static void waiting(struct page *p)
 {
-    struct status_filter waiting = {.states = 1U << STATUS_WAITING, .limit = SIZE_MAX};
     struct urgent u = {.now_ms = p->now_ms};
-    bool more;
     static const struct page_column columns[] = {{"", "Entry"},
                                                  {"", "Waits for"},
                                                  {"", "Why"},
                                                  {"number minor", "Attempts"},
                                                  {"nowrap", "Next attempt"},
                                                  {0}};
-    snapshot_entries(p->r->s, &waiting, on_urgent, &u, &more);
+    find_urgent(p->r->s, &u);
     page_section(p, "waiting", "Waiting");
     if (u.count == 0) {
         html_add(&p->h, "<p class=\"none\">No message waits.</p>\n");

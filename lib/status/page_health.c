@@ -75,38 +75,26 @@ static void count_fact(struct page *p, const char *name, uint64_t n, const char 
                  (unsigned long long)n);
 }
 
-struct oldest {
-    struct status_entry entry;
-    bool any;
-};
-
-static void on_waiting(void *arg, const struct status_entry *e)
+static bool on_oldest(void *arg, const struct status_entry *e)
 {
-    struct oldest *o = arg;
-    if (o->any && (e->birth_ms == 0 || e->birth_ms >= o->entry.birth_ms))
-        return;
-    o->entry = *e;
-    o->any = e->birth_ms > 0;
+    struct page *p = arg;
+    html_add(&p->h, "<a href=\"/entry/");
+    html_query(&p->h, e->id);
+    html_add(&p->h, "\">");
+    page_age(p, e->birth_ms);
+    html_add(&p->h, "</a> <span class=\"note\">");
+    page_why(p, e);
+    html_add(&p->h, "</span>");
+    return false;
 }
 
 static void oldest_fact(struct page *p)
 {
-    struct status_filter waiting = {.states = 1U << STATUS_WAITING, .limit = SIZE_MAX};
-    struct oldest o = {.any = false};
-    bool more;
-    snapshot_entries(p->r->s, &waiting, on_waiting, &o, &more);
     open_fact(p, "Oldest waiting message");
-    if (o.any) {
-        html_add(&p->h, "<a href=\"/entry/");
-        html_query(&p->h, o.entry.id);
-        html_add(&p->h, "\">");
-        page_age(p, o.entry.birth_ms);
-        html_add(&p->h, "</a> <span class=\"note\">");
-        page_why(p, &o.entry);
-        html_add(&p->h, "</span>");
-    } else {
+    size_t empty = p->h.out->n;
+    snapshot_first(p->r->s, STATUS_BY_AGE, on_oldest, p);
+    if (p->h.out->n == empty)
         html_add(&p->h, "none");
-    }
     close_fact(p);
 }
 

@@ -164,6 +164,24 @@ void snapshot_entries(const struct snapshot *s, const struct status_filter *f,
         *more = !tree_visit(s->items, after, on_item, &p);
 }
 
+struct first {
+    status_first_h *handler;
+    void *arg;
+};
+
+static bool on_first(void *arg, struct item *i)
+{
+    struct first *f = arg;
+    return i->e.state != STATUS_WAITING || f->handler(f->arg, &i->e);
+}
+
+void snapshot_first(const struct snapshot *s, enum status_order order, status_first_h *handler,
+                    void *arg)
+{
+    struct first f = {handler, arg};
+    list_visit(s, order == STATUS_BY_DUE ? LIST_DUE : LIST_BIRTH, on_first, &f);
+}
+
 static const struct item *find(const struct snapshot *s, const char *id)
 {
     const struct item *i = s->session ? s->session : tree_find(s->items, id);

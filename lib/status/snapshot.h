@@ -160,6 +160,14 @@ typedef void status_entry_h(void *arg, const struct status_entry *e);
 void snapshot_entries(const struct snapshot *s, const struct status_filter *f,
                       status_entry_h *handler, void *arg, bool *more);
 
+/* Of the entries that wait the first ones, by when they are due or by their age, until the handler
+ * gives false. Made for a few: it does not look at all of them. Those whose birth is not known have
+ * no age. */
+enum status_order { STATUS_BY_DUE, STATUS_BY_AGE };
+typedef bool status_first_h(void *arg, const struct status_entry *e);
+void snapshot_first(const struct snapshot *s, enum status_order order, status_first_h *handler,
+                    void *arg);
+
 const struct status_entry *snapshot_entry(const struct snapshot *s, const char *id); /* or NULL */
 
 /* What the entries of a recipient have come to, or those whose last attempt failed alike. The ones

@@ -101,6 +101,10 @@ void list_add(struct snapshot *s, enum list which, struct item *i); /* not witho
 void list_remove(struct snapshot *s, struct item *i);               /* from all of them */
 int64_t list_least(const struct snapshot *s, enum list which);      /* 0: there is none */
 
+/* The least first, until the visitor gives false; takes the time of those that were visited,
+ * squared: for a few. */
+void list_visit(const struct snapshot *s, enum list which, tree_visit_h *visit, void *arg);
+
 /* --- names.c and scan.c: which items there are. */
 
 struct folder {
