@@ -47,6 +47,16 @@ pipeline() { # in dash, as a person would type it; its status is the last stage'
   grep -q ' outcome .*status=0' out
 }
 
+@test "filters between the stages that hand on each line" {
+  start_sink
+  make_message 1000
+  timeout $GUARD cpm-invite -s s --from "$ALICE" --to "$BOB" | sed -u -n p |
+    timeout $GUARD cpm-msrp-serve -s s m.cpim | sed -u -n p | timeout $GUARD cpm-bye -s s >out
+  stop_sink
+  assert_stored 1
+  diff <(sort s) <(sed '/ msrp.progress /d' out | sort)
+}
+
 @test "a pipeline's status is the verdict: 486 is 75, 404 is 69" {
   start_sink --behave 1:invite=486 --behave 2:invite=404
   make_message 100
