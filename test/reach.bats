@@ -122,10 +122,10 @@ free_ports() {
   done
 }
 
-# occupy udp|tcp PORT: somebody else has it.
+# occupy udp|tcp PORT: somebody else has it, also where a connection of ours has just ended.
 occupy() {
   local socket=UDP4-RECV:$2,bind=127.0.0.1
-  [ "$1" = udp ] || socket=TCP4-LISTEN:$2,bind=127.0.0.1
+  [ "$1" = udp ] || socket=TCP4-LISTEN:$2,bind=127.0.0.1,reuseaddr
   socat -u "$socket" OPEN:/dev/null 3>&- </dev/null &
   PEER_PIDS+=("$!")
   listens "$!" "$1" "$2"
