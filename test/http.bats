@@ -179,6 +179,7 @@ teardown() {
   run -78 cpm-status -Q q --http-listen 127.0.0.1:0 --http-tls-cert cert.pem
   run -66 cpm-status -Q q --http-listen 127.0.0.1:0 --http-tls-cert nowhere
   run -64 cpm-status -Q q --http-listen 127.0.0.1:0 --http-tls-key key.pem
+  run -64 cpm-status -Q q --http-listen 8099 # a port, and no address 0.0.31.163
   chmod 644 key.pem
   run -77 cpm-status -Q q --http-listen 127.0.0.1:0 --http-tls-cert cert.pem --http-tls-key key.pem
 }

@@ -19,6 +19,7 @@ install_retry() {
   [ -z "$output" ]
   run -64 bin/cpm-retry
   run -64 bin/cpm-retry --jobs 3
+  bin/cpm-retry --help | grep -q 'cpm-retry QUEUE'
   start_sink --behave 1:invite=486
   add_message one "$BOB"
   run -0 bin/cpm-retry q --retry-first 0

@@ -192,6 +192,7 @@ END
   : >empty
   chmod 600 empty
   [ "$(cpm-session ladder empty)" = 'no attempt yet' ]
+  [ "$(cpm-session show empty | head -1)" = 'no attempt yet' ]
   run -74 --separate-stderr bash -c 'cpm-session ladder s >/dev/full'
 }
 

@@ -205,7 +205,10 @@ static void print_earlier(const struct show *w)
 static void print_table(struct show *w)
 {
     take_facts(w);
-    print_row(w, "attempt", journal_sid(w->s->journal));
+    if (w->attempt_count == 0)
+        (void)puts("no attempt yet");
+    else
+        print_row(w, "attempt", journal_sid(w->s->journal));
     if (w->attempt_count > 0) {
         const struct attempt *a = &w->attempts[w->attempt_count - 1];
         char when[CLOCK_TEXT_SIZE];

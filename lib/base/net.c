@@ -217,7 +217,9 @@ int net_parse_bind(const char *text, struct net_bind *b)
         return err;
     if (strcmp(b->host, "*") == 0)
         b->host[0] = '\0';
-    if (strspn(b->host, HOST_CHARACTERS) != strlen(b->host))
+    size_t n = strlen(b->host);
+    bool bare_port = n > 0 && strspn(b->host, "0123456789") == n;
+    if (bare_port || strspn(b->host, HOST_CHARACTERS) != n)
         return EINVAL;
     return rest ? parse_range(rest, b) : 0;
 }

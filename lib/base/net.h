@@ -34,7 +34,9 @@ int net_parse(const char *text, struct net_addr *a);
 /* A numeric host, an IPv6 one with or without brackets. Nothing is looked up. 0 or EINVAL. */
 int net_parse_host(const char *host, uint16_t port, struct net_addr *a);
 
-/* ADDR[:PORT[-PORT]]: where to bind. ADDR is numeric or a name; empty or "*" is any. */
+/* ADDR[:PORT[-PORT]]: where to bind. ADDR is numeric or a name; empty or "*" is any. A number alone
+ * is refused: resolvers take 5060 for the address 0.0.19.196, and whoever writes it means a port.
+ */
 struct net_bind {
     char host[256];
     uint16_t port_low; /* 0: the kernel chooses */

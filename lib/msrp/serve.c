@@ -356,7 +356,7 @@ static void cannot_listen(struct msrp_serve *s, int err)
     else if (err == EACCES || err == EPERM)
         refuse(s, EX_NOPERM, what, strerror(err), "choose another port");
     else if (err == EINVAL)
-        refuse(s, EX_USAGE, what, "not ADDR[:PORT[-PORT]]", NULL);
+        refuse(s, EX_USAGE, what, "not ADDR[:PORT[-PORT]]", "a port alone is :PORT");
     else
         refuse(s, EX_OSERR, what, strerror(err), NULL);
 }

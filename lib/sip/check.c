@@ -151,7 +151,8 @@ static int check_own_addresses(const struct sip_config *c, struct sip_fault *f)
     struct net_addr host;
 
     if (c->sip_bind != NULL && net_parse_bind(c->sip_bind, &bind) != 0)
-        return fault_set(f, EX_USAGE, "--sip-bind", "not an address", "ADDR[:PORT[-PORT]]");
+        return fault_set(f, EX_USAGE, "--sip-bind", "not an address",
+                         "ADDR[:PORT[-PORT]]; a port alone is :PORT");
     if (c->sip_advertise != NULL && net_parse_host(c->sip_advertise, 0, &host) != 0 &&
         !dns_is_name(c->sip_advertise))
         return fault_set(f, EX_USAGE, c->sip_advertise, "neither a host name nor an address",

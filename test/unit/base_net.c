@@ -18,10 +18,10 @@ static bool reads(const char *text, const char *host, uint16_t low, uint16_t hig
 
 static void test_bind_text(void)
 {
-    static const char *const bad[] = {"1.2.3.4:",     "1.2.3.4:x",    "1.2.3.4:65536", "h:2-1",
-                                      "h:0-5",        "[::1",         "[]:5",          "[::1]5",
-                                      "h:1-2-3",      "h:-5",         "h:5-",          "h:+5",
-                                      "h:1000000000", "h:100000000-2"};
+    static const char *const bad[] = {"1.2.3.4:",     "1.2.3.4:x",     "1.2.3.4:65536", "h:2-1",
+                                      "h:0-5",        "[::1",          "[]:5",          "[::1]5",
+                                      "h:1-2-3",      "h:-5",          "h:5-",          "h:+5",
+                                      "h:1000000000", "h:100000000-2", "5060"};
     struct net_bind b;
     tap_ok(reads("127.0.0.1", "127.0.0.1", 0, 0), "an address alone");
     tap_ok(reads("127.0.0.1:5060", "127.0.0.1", 5060, 5060), "address and port");
