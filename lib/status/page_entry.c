@@ -140,16 +140,15 @@ static void attempts(struct page *p, const struct status_history *past)
 
 /* --- The call as a picture. */
 
-/* What is wrong with the journal is said where it is shown. A picture may be wider than the screen:
- * it is scrolled by itself, also with keys. */
+/* It gets the lines as they are, as it tells dialogs apart by their tags; it shows none of these,
+ * and cleans what it shows. What is wrong with the journal is said where it is shown. A picture may
+ * be wider than the screen: it is scrolled by itself, also with keys. */
 static void picture(struct page *p, const struct status_past *a, const char *heading)
 {
-    struct ladder_options options = {.attempt = a->sid};
+    struct ladder_options options = {.mask = snapshot_masks(p->r->s), .attempt = a->sid};
     struct ladder *l = ladder_new(&options);
-    struct status_lines all = {NULL, SIZE_MAX, ladder_line, l};
     struct ladder_svg how = {.id = "call", .in_page = true};
-    size_t left_out;
-    (void)status_lines(p->r->s, p->r->id, &all, &left_out);
+    (void)snapshot_journal(p->r->s, p->r->id, ladder_line, l);
     page_section(p, "picture", heading);
     html_add(&p->h, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" "
                     "aria-labelledby=\"picture\">\n");

@@ -236,6 +236,11 @@ char *snapshot_clean(const struct snapshot *s, struct slice value)
     return journal_clean(value, s->options.mask);
 }
 
+bool snapshot_masks(const struct snapshot *s)
+{
+    return s->options.mask;
+}
+
 size_t snapshot_attempts(const struct snapshot *s, const struct status_attempt **first)
 {
     *first = s->attempts;

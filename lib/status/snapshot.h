@@ -187,6 +187,7 @@ bool snapshot_reasons(const struct snapshot *s, size_t limit, status_group_h *ha
  * be cleaned first: the caller frees it. */
 int snapshot_journal(struct snapshot *s, const char *id, journal_line_h *handler, void *arg);
 char *snapshot_clean(const struct snapshot *s, struct slice value);
+bool snapshot_masks(const struct snapshot *s); /* are users hidden? */
 
 /* --- Recent attempts that have ended, also of entries that are gone by now. The newest first. */
 

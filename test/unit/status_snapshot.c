@@ -94,6 +94,34 @@ static void pages(struct snapshot *s)
     tap_ok(says(s, "/api/sessions", NULL, 200, "{\"sessions\":[],"), "no session now");
 }
 
+static bool hides(struct snapshot *s, const char *path, const char *text)
+{
+    struct status_answer a = {0};
+    status_answer(s, path, NULL, &a);
+    bool good = a.status == 200 && a.body.p && !strstr(a.body.p, text);
+    buf_free(&a.body);
+    return good;
+}
+
+/* The picture tells forks apart by what no page shows. */
+static void forked(const char *path)
+{
+    struct snapshot_options o = {.since_ms = 1, .mask = true};
+    struct snapshot *s;
+    append(path, T "1.000Z q[1] attempt.start sid=f n=1\n" T
+                   "2.000Z i[1] invite.sent sid=f next-hop=192.0.2.7:5060 uri=sip:bob@h\n" T
+                   "3.000Z i[1] invite.progress sid=f code=180 to-tag=tagone\n" T
+                   "4.000Z i[1] invite.progress sid=f code=180 to-tag=tagtwo "
+                   "reason=\"msrp://h:1/geheim;tcp sip:eve@h\"\n");
+    snapshot_open_session(&s, path, &o);
+    tap_ok(says(s, "/session/forked", NULL, 200, ">fork 2<"), "a fork has a lifeline of its own");
+    tap_ok(says(s, "/session/forked", NULL, 200, "180 msrp://h:1/***;tcp sip:***@h<"),
+           "what the picture shows is cleaned and masked");
+    tap_ok(hides(s, "/session/forked", "tagone"), "no tag is on the page");
+    tap_ok(hides(s, "/session/forked", "sip:eve"), "... and nobody's name");
+    snapshot_close(s);
+}
+
 /* The longest lines, of what grows the most where it is escaped. */
 static void bounds(const char *path)
 {
@@ -123,11 +151,12 @@ static void bounds(const char *path)
 
 int main(void)
 {
-    char folder[] = "/tmp/status-XXXXXX", path[64], large[64];
+    char folder[] = "/tmp/status-XXXXXX", path[64], large[64], branches[64];
     struct snapshot_options o = {.since_ms = 1};
     struct snapshot *s;
     if (!mkdtemp(folder) || snprintf(path, sizeof path, "%s/journal", folder) < 0 ||
-        snprintf(large, sizeof large, "%s/large", folder) < 0)
+        snprintf(large, sizeof large, "%s/large", folder) < 0 ||
+        snprintf(branches, sizeof branches, "%s/forked", folder) < 0)
         return 1;
     snapshot_open_session(&s, path, &o);
     tap_ok(says(s, "/api/queue", NULL, 200, "\"failed\":0"), "no file yet");
@@ -161,5 +190,8 @@ int main(void)
     free(text);
     snapshot_close(s);
     bounds(large);
-    return unlink(path) == 0 && unlink(large) == 0 && rmdir(folder) == 0 ? tap_done() : 1;
+    forked(branches);
+    return unlink(path) == 0 && unlink(large) == 0 && unlink(branches) == 0 && rmdir(folder) == 0
+               ? tap_done()
+               : 1;
 }
