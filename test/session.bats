@@ -106,6 +106,22 @@ plain() { # without colours
   ! grep -q "$(sed -n 's/.*path=msrp:[^ ]*\/\([A-Za-z0-9]*\);tcp .*/\1/p' s | head -1)" ladder
 }
 
+@test "ladder: who does not answer by TCP and does by UDP answers from the right lifeline" {
+  take delivered
+  local udp tcp
+  udp=$(grep -m 1 ' invite\.sent ' s)
+  tcp=${udp/transport=udp/transport=tcp}
+  [ "$tcp" != "$udp" ]
+  awk -v tcp="$tcp" '/ invite\.sent / && !n++ { print tcp } { print }' s >both
+  chmod 600 both
+  LC_ALL=C cpm-session ladder both >shown
+  cat shown
+  grep -q 'SIP over TCP *SIP over UDP' shown
+  # The heads of the arrows to the recipient: the first INVITE's, then one column for all others.
+  awk '/INVITE|ACK|BYE/ { print index($0, ">") }' shown | uniq -c | awk '{ print $1 }' >heads
+  [ "$(paste -sd' ' heads)" = '1 3' ]
+}
+
 @test "ladder --follow: rows come as the file grows, and it ends with the outcome" {
   local status=0 deliver ladder
   start_sink --behave invite=180,200 --behave ring-ms=600000

@@ -95,22 +95,22 @@ size_t lifeline_of_tag(struct ladder_attempt *a, size_t hop, char *tag)
 {
     unsigned forks = 1;
     const char *host = a->lifelines[hop].host;
-    for (size_t i = 1; i < a->lifeline_count; i++) {
+    char *behind = mem_format("behind %s", host ? host : "it");
+    for (size_t n = 0; host && n < a->lifeline_count; n++) {
+        size_t i = n == 0 ? hop : n; /* the hop itself, then those behind it */
         struct ladder_lifeline *k = &a->lifelines[i];
-        if (!k->host || !host || strcmp(k->host, host) != 0)
+        if (n > 0 && (n == hop || strcmp(k->detail, behind) != 0))
             continue;
-        if (!k->tag)
-            k->tag = tag;
-        else if (strcmp(k->tag, tag) == 0)
-            free(tag);
-        else {
+        if (k->tag && strcmp(k->tag, tag) != 0) {
             forks++;
             continue;
         }
+        free(k->tag);
+        k->tag = tag;
+        free(behind);
         return i;
     }
-    size_t i = place(a, hop, mem_dup(host), mem_format("fork %u", forks),
-                     mem_format("behind %s", host ? host : "it"));
+    size_t i = place(a, hop, mem_dup(host), mem_format("fork %u", forks), behind);
     if (a->lifelines[i].tag)
         free(tag);
     else
