@@ -297,6 +297,11 @@ assert_summary() { # TEXT
   run_queue --notify 'cat >told'
   assert_summary 'delivered 0, deferred 0, refused 0, expired 1'
   grep -qx 'detail=tel:+15551234: no route to a telephone number' told
+  # Given up before anybody tried.
+  add_message three tel:+15551235 >id
+  cpm-queue -Q q expire "$(cat id)"
+  run_queue
+  grep -F ' to tel:+15551235: expired (without an attempt)' err
   # What the media side could not do is the reason, and not that it could not.
   add_message two sip:bob@127.0.0.1:9 >id
   run_queue --msrp-listen 192.0.2.222

@@ -279,6 +279,7 @@ static void count(struct delivery *d, const struct queue_decision *decision)
     struct counts *c = &d->runner->counts;
     const char *id = d->entry->name.id;
     const char *to = queue_entry_get(d->entry, "entry.to");
+    const char *status = queue_entry_get(d->entry, "outcome.status");
     switch (decision->what) {
     case DO_FINISH:
         c->delivered++;
@@ -286,12 +287,12 @@ static void count(struct delivery *d, const struct queue_decision *decision)
         break;
     case DO_HOLD:
         c->held++;
-        err_warn("%s to %s: held (%s)", id, to, queue_entry_get(d->entry, "outcome.status"));
+        err_warn("%s to %s: held (%s)", id, to, status);
         break;
     case DO_FAIL:
         *(decision->why == WHY_EXPIRED ? &c->expired : &c->refused) += 1;
-        err_warn("%s to %s: %s (%s %s)", id, to, queue_why_names[decision->why],
-                 queue_entry_get(d->entry, "outcome.status"),
+        err_warn("%s to %s: %s (%s%s%s)", id, to, queue_why_names[decision->why],
+                 *status ? status : "without an attempt", *status ? " " : "",
                  queue_entry_get(d->entry, "outcome.why"));
         break;
     case DO_REMOVE:
