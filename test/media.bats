@@ -102,6 +102,13 @@ notified() {
   comes_before imdn.received msrp.failed s
 }
 
+@test "the file has how far a transfer is while it is young, too" {
+  start_sink --behave msrp-delay-ms=4500
+  make_message 1000
+  deliver 0
+  [ "$(grep -c ' msrp.progress ' s)" -ge 2 ]
+}
+
 @test "and so is one that comes before the answer to the BYE, also without a pipe" {
   notified 0 notifies_late
   rm s

@@ -214,7 +214,9 @@ static void progress_line(struct msrp_serve *s, int64_t now)
 {
     struct line_out o;
     uint64_t octets = octets_so_far(s);
-    bool file = now - s->last_file_ms >= FILE_MS;
+    /* After 1, 2, 4, ... s, so that who looks early sees it move, and then once a minute. */
+    int64_t so_far = s->last_file_ms - s->connected_ms;
+    bool file = now - s->last_file_ms >= (so_far < FILE_MS ? so_far : FILE_MS);
     uint64_t ms = (uint64_t)(now - s->last_pipe_ms);
     line_begin(&o, "msrp.progress", s->ops->sid(s->arg));
     line_number(&o, "octets", (int64_t)octets);
@@ -244,7 +246,7 @@ static void on_connected(void *arg, const struct msrp_connected *c)
     struct line_out o;
     int64_t now = clock_ms();
     s->connected_ms = s->last_pipe_ms = now;
-    s->last_file_ms = now - FILE_MS; /* the first figure goes there too: who looks sees it move */
+    s->last_file_ms = now; /* so the first figure goes there too */
     line_begin(&o, "msrp.connected", s->ops->sid(s->arg));
     line_text(&o, "peer", c->peer);
     line_text(&o, "local", c->local);

@@ -89,7 +89,7 @@ void page_size(struct page *p, uint64_t octets)
 
 #define RECENT_MS 5000
 
-/* A journal has a figure a minute: its age belongs to it. */
+/* In the long run a journal has a figure a minute: its age belongs to it. */
 void page_progress(struct page *p, const struct status_entry *e)
 {
     uint64_t done = e->octets < e->total ? e->octets : e->total;
