@@ -30,7 +30,7 @@ static void grow_table(struct runner *r)
     free(old);
 }
 
-struct recipient *line_recipient(struct runner *r, const char *id)
+static struct recipient *recipient_of(struct runner *r, const char *id)
 {
     char hash[QUEUE_RECIPIENT_SIZE];
     memcpy(hash, id, sizeof hash - 1);
@@ -62,7 +62,7 @@ static void line_up(struct runner *r, struct recipient *to)
 
 void line_add(struct runner *r, const struct queue_name *n)
 {
-    struct recipient *to = line_recipient(r, n->id);
+    struct recipient *to = recipient_of(r, n->id);
     if (to->next == to->count)
         to->next = to->count = 0;
     if (to->count == to->room) {

@@ -47,7 +47,6 @@ struct runner {
 
 /* --- The line (line.c). */
 
-struct recipient *line_recipient(struct runner *r, const char *id);
 void line_add(struct runner *r, const struct queue_name *n);
 /* The next entry of whoever's turn it is, and has not too many under way. NULL: none. */
 struct recipient *line_next(struct runner *r, struct queue_name *n);

@@ -18,7 +18,8 @@ static bool is_visible(struct slice s)
     return s.n > 0;
 }
 
-bool msrp_ident_taken(struct slice id)
+/* May this stand for a transact-id or Message-ID of a peer? */
+static bool ident_taken(struct slice id)
 {
     return id.n <= MSRP_IDENT_TAKEN_MAX && is_visible(id);
 }
@@ -39,7 +40,7 @@ const char *msrp_head_start(struct msrp_head *h, struct slice line)
         return "not MSRP";
     struct slice rest = after(line, strlen("MSRP "));
     h->id = slice_cut(&rest, ' ');
-    if (!msrp_ident_taken(h->id))
+    if (!ident_taken(h->id))
         return "bad transaction id";
     if (!rest.p)
         return "start line without method or status";
@@ -137,8 +138,7 @@ static void find_missing(struct msrp_head *h)
         h->fault = "no sound To-Path";
     else if (msrp_path_check(h->from_path) != 0)
         h->fault = "no sound From-Path";
-    else if ((msrp_head_is(h, "SEND") || msrp_head_is(h, "REPORT")) &&
-             !msrp_ident_taken(h->message_id))
+    else if ((msrp_head_is(h, "SEND") || msrp_head_is(h, "REPORT")) && !ident_taken(h->message_id))
         h->fault = "no sound Message-ID";
 }
 

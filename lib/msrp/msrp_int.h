@@ -10,7 +10,4 @@ const char *msrp_head_start(struct msrp_head *h, struct slice line);
 /* Reads all lines of a complete head whose start line was read; faults go into h->fault. */
 void msrp_head_lines(struct msrp_head *h, struct slice all);
 
-/* May this stand for a transact-id or Message-ID of a peer? */
-bool msrp_ident_taken(struct slice id);
-
 #endif

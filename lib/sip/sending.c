@@ -382,7 +382,11 @@ struct sending *sending_new(struct dialog *d, struct local *l, struct osip_messa
         return NULL;
     }
     s = mem_new_part(sizeof(*s), offsetof(struct sending, tried));
-    *s = (struct sending){.dialog = d, .local = l, .message = m, .ops = ops, .arg = arg};
+    s->dialog = d;
+    s->local = l;
+    s->message = m;
+    s->ops = ops;
+    s->arg = arg;
     s->loop = l->loop;
     s->uri = slice_dup(dialog_next(d));
     while (*tail != NULL)
