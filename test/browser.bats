@@ -60,7 +60,12 @@ first() { get "$URL$1" | jq -er "$2"; }
   start_status
   look empty entries '?refresh=2 200 again'
   get "$URL" >page
-  grep -q 'Healthy' page
+  grep -q 'Healthy.*No entry is overdue' page
+  # What is due, and not for long, is healthy too, but it is said.
+  BOB=sip:bob@example.net make_message 10
+  cpm-queue -Q q add --from "$ALICE" --to sip:bob@example.net m.cpim
+  get "$URL" >page
+  grep -q 'Healthy.*An entry has been due for .*not yet long' page
 }
 
 @test "a busy queue" {

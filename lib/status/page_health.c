@@ -27,6 +27,17 @@ static void say_stuck(struct page *p, const struct status_summary *sum)
     html_add(&p->h, ", and nobody takes it: is <code>cpm-queue run</code> at work?");
 }
 
+static void say_overdue(struct page *p, int64_t overdue_ms)
+{
+    if (overdue_ms < 0) {
+        html_add(&p->h, "No entry is overdue.");
+        return;
+    }
+    html_add(&p->h, "An entry has been due for ");
+    page_duration(p, overdue_ms);
+    html_add(&p->h, ", which is not yet long (<code>--stuck-after</code>).");
+}
+
 static void verdict(struct page *p, enum page_mood mood)
 {
     static const char *const words[] = {"Healthy", "Attention", "Stuck"};
@@ -42,7 +53,7 @@ static void verdict(struct page *p, enum page_mood mood)
     else if (mood == MOOD_WARN)
         html_add(&p->h, "Attempts fail, and nothing was delivered in the last hour.");
     else
-        html_add(&p->h, "No entry is overdue.");
+        say_overdue(p, sum->oldest_due_ms > 0 ? p->now_ms - sum->oldest_due_ms : -1);
     html_add(&p->h, "</p>\n");
 }
 
