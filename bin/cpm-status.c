@@ -191,7 +191,7 @@ static void check_use(struct server *s, const struct opt_result *r)
     if (r->count > 0)
         err_die(EX_USAGE, r->operands[0], "no operand is wanted", "see cpm-status --help");
     if (c->session && opt_given("queue", NULL))
-        err_die(EX_USAGE, "--session", "and --queue: one of them", NULL);
+        err_die(EX_USAGE, "--session", "does not go with --queue", "give one of them");
     if (!c->session && !c->folder)
         err_die(EX_USAGE, "queue", "none given", "-Q DIR, or -s FILE for one session");
     if (c->attempt && !c->session)
