@@ -4,6 +4,7 @@
 #include "bin/options.h"
 #include "bin/queue/queue.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define KEPT(field) NULL
@@ -54,8 +55,11 @@ static void refuse_others(const struct command *c, const struct opt *table, unsi
     if (c->tables & bit)
         return;
     for (; table->name; table++) {
-        if (opt_given(table->name, NULL))
-            err_die(EX_USAGE, table->name, "is no option of this command", "see cpm-queue --help");
+        char option[64];
+        if (!opt_given(table->name, NULL))
+            continue;
+        (void)snprintf(option, sizeof option, "--%s", table->name);
+        err_die(EX_USAGE, option, "is no option of this command", "see cpm-queue --help");
     }
 }
 

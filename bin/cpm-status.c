@@ -84,9 +84,12 @@ static int open_content(struct server *s)
     int err = content_open(&s->content, s->loop, c);
     if (err)
         err_line(c->folder,
-                 err == EPERM ? "belongs to another user, or others may write to it"
-                              : strerror(err),
-                 err == ENOENT ? "cpm-queue add makes it" : NULL);
+                 err == EPERM    ? "belongs to another user, or others may write to it"
+                 : err == ENOENT ? "there is no queue"
+                                 : strerror(err),
+                 err == ENOENT  ? "cpm-queue add makes one"
+                 : err == EPERM ? "run as its owner; chmod go-w"
+                                : NULL);
     return !err ? EX_OK : err == ENOENT ? EX_NOINPUT : EX_NOPERM;
 }
 

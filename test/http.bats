@@ -224,6 +224,8 @@ teardown() {
   done
   stop_status
   run -66 cpm-status -Q nowhere --http-listen 127.0.0.1:0
+  run -66 cpm-status -Q . --http-listen 127.0.0.1:0 # a folder, and no queue
+  [[ $output == *"there is no queue"* ]]
   run -64 cpm-status
   run -64 cpm-status -Q q -s s
   run -64 cpm-status -Q q --http-listen nonsense:x

@@ -592,6 +592,8 @@ teardown() {
   [ -f "$(cpm-queue -Q q show --json "$(cat one)" | jq -r .session)" ]
   [ -f "$(cpm-queue -Q q show --json "$(cat one)" | jq -r .body)" ]
   run -66 cpm-queue -Q none list
+  run -64 cpm-queue -Q q list --many
+  [[ $output == *'--many: is no option of this command'* ]]
 }
 
 @test "check: what is wrong is found, mended, and then gone" {
