@@ -33,6 +33,9 @@ class Call:
     def __init__(self):
         self.sip = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sip.bind((HERE, 0))
+        # Nobody else shall listen there: a large INVITE tries TCP first.
+        self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.tcp.bind(self.sip.getsockname())
         self.sip.settimeout(GUARD)
         self.at = "%s:%d" % self.sip.getsockname()
         print("uri sip:bob@" + self.at, flush=True)
