@@ -44,11 +44,11 @@ pause() {
   read -rt "0.$(printf %03d "$1")" <> <(:) || :
 }
 
-# listens PID udp|tcp PORT: waits until something listens there; fails when the process ended.
+# listens PID udp|tcp PORT [HOST]: waits until something listens there; fails when the process ended.
 listens() {
   local tries
   for ((tries = 0; tries < 500; tries++)); do
-    [ -z "$(ss -Hln "--$2" "sport = :$3")" ] || return 0
+    [ -z "$(ss -Hln "--$2" "sport = :$3${4:+ and src $4}")" ] || return 0
     kill -0 "$1" 2>/dev/null || return 1
     pause 20
   done

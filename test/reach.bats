@@ -110,25 +110,13 @@ offered() {
   offered IP6 pf.example.com pf.example.com --msrp-listen ::1 --msrp-advertise pf.example.com
 }
 
-# free_ports N: that many in a row, from PORT.
-free_ports() {
-  local i again=yes
-  while [ "$again" = yes ]; do
-    pick_port || return 1
-    again=no
-    for ((i = 1; i < $1; i++)); do
-      [ -z "$(ss -Hlntu "sport = :$((PORT + i))")" ] || again=yes
-    done
-  done
-}
-
-# occupy udp|tcp PORT: somebody else has it, also where a connection of ours has just ended.
+# occupy udp|tcp PORT: on HOST somebody else has it, also where a connection of ours has just ended.
 occupy() {
-  local socket=UDP4-RECV:$2,bind=127.0.0.1
-  [ "$1" = udp ] || socket=TCP4-LISTEN:$2,bind=127.0.0.1,reuseaddr
+  local socket=UDP4-RECV:$2,bind=$HOST
+  [ "$1" = udp ] || socket=TCP4-LISTEN:$2,bind=$HOST,reuseaddr
   socat -u "$socket" OPEN:/dev/null 3>&- </dev/null &
   PEER_PIDS+=("$!")
-  listens "$!" "$1" "$2"
+  listens "$!" "$1" "$2" "$HOST"
 }
 
 local_port() {
@@ -139,39 +127,39 @@ local_port() {
 
 @test "--sip-bind: the first free port of a range, on either transport" {
   start_sink
-  free_ports 3
-  local first=$PORT
+  pick_host
+  local first=4001
   occupy udp "$first"
-  deliver 0 --transport udp --sip-bind "127.0.0.1:$first-$((first + 2))"
+  deliver 0 --transport udp --sip-bind "$HOST:$first-$((first + 2))"
   [ "$(local_port)" -eq $((first + 1)) ]
   stop_sink
   SINK_SIP=tcp:127.0.0.1:0 start_sink
   occupy tcp "$((first + 1))"
   rm -f s m.cpim
-  deliver 0 --sip-bind "127.0.0.1:$((first + 1))-$((first + 2))"
+  deliver 0 --sip-bind "$HOST:$((first + 1))-$((first + 2))"
   [ "$(local_port)" -eq $((first + 2)) ]
 }
 
 @test "--sip-bind: a range that is taken as a whole is 71, and says so" {
   start_sink
-  free_ports 2
-  local first=$PORT
+  pick_host
+  local first=4001
   occupy udp "$first"
   occupy udp "$((first + 1))"
-  deliver 71 --transport udp --sip-bind "127.0.0.1:$first-$((first + 1))"
-  grep -qF "127.0.0.1:$first-$((first + 1)): Address already in use" err
+  deliver 71 --transport udp --sip-bind "$HOST:$first-$((first + 1))"
+  grep -qF "$HOST:$first-$((first + 1)): Address already in use" err
 }
 
 @test "--msrp-listen: the first free port of a range; the whole range taken is 71" {
   start_sink
-  free_ports 2
-  local first=$PORT
+  pick_host
+  local first=4001
   occupy tcp "$first"
-  deliver 0 --msrp-listen "127.0.0.1:$first-$((first + 1))"
-  cpm-session get s msrp.listening.path | grep -qF "msrp://127.0.0.1:$((first + 1))/"
+  deliver 0 --msrp-listen "$HOST:$first-$((first + 1))"
+  cpm-session get s msrp.listening.path | grep -qF "msrp://$HOST:$((first + 1))/"
   occupy tcp "$((first + 1))"
   rm -f s m.cpim
-  deliver 71 --msrp-listen "127.0.0.1:$first-$((first + 1))"
+  deliver 71 --msrp-listen "$HOST:$first-$((first + 1))"
 }
 
 @test "IPv6 with and without brackets: recipient, proxy, bind, listen" {

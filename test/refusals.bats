@@ -117,18 +117,18 @@ END
 }
 
 @test "nobody is there, by UDP: ICMP tells it at once" {
-  pick_port
-  BOB="sip:bob@127.0.0.1:$PORT;transport=udp"
+  pick_host
+  BOB="sip:bob@$HOST:5060;transport=udp"
   make_message 10
   deliver 75
   fact invite.failed.why unreachable
   grep -q 'by UDP: Connection refused' err
-  fact invite.failed.detail "127.0.0.1:$PORT by UDP: Connection refused"
+  fact invite.failed.detail "$HOST:5060 by UDP: Connection refused"
 }
 
 @test "nobody is there, by TCP: 75" {
-  pick_port
-  BOB="sip:bob@127.0.0.1:$PORT;transport=tcp"
+  pick_host
+  BOB="sip:bob@$HOST:5060;transport=tcp"
   make_message 10
   deliver 75
   fact invite.failed.why unreachable
