@@ -25,17 +25,29 @@ def check(condition, text):
         fail(text)
 
 
+def own_port():
+    """A UDP socket, and a TCP one of its number: a large INVITE tries TCP first, and shall find nobody
+    else there. The kernel chooses for TCP, where connections that have ended still count."""
+    for _ in range(100):
+        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        tcp.bind((HERE, 0))
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            udp.bind(tcp.getsockname())
+            return udp, tcp
+        except OSError:
+            udp.close()
+            tcp.close()
+    raise OSError("no port is free")
+
+
 class Call:
     """The SIP side: one INVITE, its 200, the ACK, the BYE."""
 
     tag = ";tag=them"
 
     def __init__(self):
-        self.sip = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sip.bind((HERE, 0))
-        # Nobody else shall listen there: a large INVITE tries TCP first.
-        self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.tcp.bind(self.sip.getsockname())
+        self.sip, self.tcp = own_port()
         self.sip.settimeout(GUARD)
         self.at = "%s:%d" % self.sip.getsockname()
         print("uri sip:bob@" + self.at, flush=True)
