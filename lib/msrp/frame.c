@@ -23,7 +23,8 @@ static const struct comment comments[] = {
     {506, "Session Already Bound"},
 };
 
-const char *msrp_comment(int code)
+/* The usual comment of a code; "" when unknown. */
+static const char *usual_comment(int code)
 {
     for (size_t i = 0; i < sizeof(comments) / sizeof(comments[0]); i++) {
         if (comments[i].code == code)
@@ -109,7 +110,7 @@ int msrp_frame_response(struct buf *b, const struct msrp_head *request, int code
 {
     size_t before = b->n;
     int err = buf_format(b, "MSRP %.*s %03d", (int)request->id.n, request->id.p, code);
-    const char *text = comment ? comment : msrp_comment(code);
+    const char *text = comment ? comment : usual_comment(code);
     if (!err)
         err = buf_format(b, "%s%s\r\n", *text ? " " : "", text);
     if (!err)
@@ -132,7 +133,7 @@ int msrp_frame_report(struct buf *b, const char *id, const struct msrp_head *req
         err = add_range(b, range);
     if (!err)
         err =
-            buf_format(b, "Status: 000 %03d %s\r\n", code, comment ? comment : msrp_comment(code));
+            buf_format(b, "Status: 000 %03d %s\r\n", code, comment ? comment : usual_comment(code));
     if (!err)
         err = msrp_frame_end(b, id, false, '$');
     return undo(b, before, err);

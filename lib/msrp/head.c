@@ -162,21 +162,6 @@ void msrp_head_lines(struct msrp_head *h, struct slice all)
     find_missing(h);
 }
 
-struct slice msrp_head_get(const struct msrp_head *h, const char *name)
-{
-    struct slice rest = h->all;
-    while (rest.n) {
-        struct slice line = slice_cut(&rest, '\n');
-        struct slice found = slice_cut(&line, ':');
-        if (!line.p || !slice_is_nocase(found, name))
-            continue;
-        if (line.n && line.p[line.n - 1] == '\r')
-            line.n--;
-        return slice_trim(line);
-    }
-    return (struct slice){NULL, 0};
-}
-
 bool msrp_head_is(const struct msrp_head *h, const char *method)
 {
     return h->request && slice_is(h->method, method);

@@ -81,8 +81,6 @@ struct msrp_head {
     const char *fault;
 };
 
-/* The first header of that name (without case), or a slice with p == NULL. */
-struct slice msrp_head_get(const struct msrp_head *h, const char *name);
 bool msrp_head_is(const struct msrp_head *h, const char *method);
 
 enum msrp_kind {
@@ -143,8 +141,6 @@ int msrp_frame_response(struct buf *b, const struct msrp_head *request, int code
 int msrp_frame_report(struct buf *b, const char *id, const struct msrp_head *request,
                       struct msrp_range range, int code, const char *comment);
 
-const char *msrp_comment(int code); /* "OK", "Stop Sending Message", ...; "" when unknown */
-
 /* --- Receiving. */
 
 /* Does this request get a response with that code? A REPORT never does; Failure-Report rules the
@@ -161,7 +157,6 @@ struct msrp_ranges {
 };
 int msrp_ranges_add(struct msrp_ranges *s, uint64_t start, uint64_t end); /* 0 or ENOSPC */
 bool msrp_ranges_cover(const struct msrp_ranges *s, uint64_t total);      /* all of 1..total? */
-uint64_t msrp_ranges_octets(const struct msrp_ranges *s);
 
 /* One message on its way in, over all of its chunks, in whatever order they come. The octets
  * themselves are the caller's. Zero it before the first chunk. */

@@ -59,14 +59,6 @@ bool msrp_ranges_cover(const struct msrp_ranges *s, uint64_t total)
     return total == 0 || (s->n > 0 && s->r[0].start == 1 && s->r[0].end >= total);
 }
 
-uint64_t msrp_ranges_octets(const struct msrp_ranges *s)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < s->n; i++)
-        n += s->r[i].end - s->r[i].start + 1;
-    return n;
-}
-
 static bool same_message(const struct msrp_receipt *r, struct slice id)
 {
     return slice_is(id, r->message_id);

@@ -150,7 +150,7 @@ void msrp_session_share(struct msrp_session *s, const struct net_addr *at, const
 
 /* --- The verdict. */
 
-void msrp_session_finish(struct msrp_session *s, const struct msrp_outcome *o)
+static void finish(struct msrp_session *s, const struct msrp_outcome *o)
 {
     if (s->done)
         return;
@@ -165,7 +165,7 @@ void msrp_session_fail(struct msrp_session *s, int status, const char *why)
 {
     struct msrp_outcome o = {.status = status, .why = why, .report = "none"};
     if (!s->sender) {
-        msrp_session_finish(s, &o);
+        finish(s, &o);
         return;
     }
     msrp_sender_give_up(s->sender, status, why);
@@ -182,7 +182,7 @@ void msrp_session_look(struct msrp_session *s)
         msrp_sender_give_up(s->sender, s->stop_status, s->stop_why);
     const struct msrp_outcome *o = msrp_sender_outcome(s->sender);
     if (o) {
-        msrp_session_finish(s, o);
+        finish(s, o);
         return;
     }
     int64_t due = msrp_sender_due(s->sender);

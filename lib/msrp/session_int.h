@@ -89,7 +89,6 @@ struct msrp_session {
 };
 
 /* session.c */
-void msrp_session_finish(struct msrp_session *s, const struct msrp_outcome *o);
 void msrp_session_fail(struct msrp_session *s, int status, const char *why);
 void msrp_session_bind(struct msrp_session *s, struct link *l, const char *role);
 void msrp_session_look(struct msrp_session *s);            /* is there a verdict? */

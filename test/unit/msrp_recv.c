@@ -83,9 +83,10 @@ static void test_ranges(void)
     tap_ok(!msrp_ranges_cover(&s, 6), "with a gap");
     tap_ok(msrp_ranges_add(&s, 3, 4) == 0 && s.n == 1 && msrp_ranges_cover(&s, 6),
            "the gap closes by neighbours");
-    tap_ok(msrp_ranges_add(&s, 2, 3) == 0 && s.n == 1 && msrp_ranges_octets(&s) == 6,
+    tap_ok(msrp_ranges_add(&s, 2, 3) == 0 && s.n == 1 && s.r[0].start == 1 && s.r[0].end == 6,
            "a range within");
-    tap_ok(msrp_ranges_add(&s, 4, 3) == 0 && msrp_ranges_octets(&s) == 6, "an empty range");
+    tap_ok(msrp_ranges_add(&s, 4, 3) == 0 && s.n == 1 && s.r[0].start == 1 && s.r[0].end == 6,
+           "an empty range");
     tap_ok(msrp_ranges_add(&s, 6, UINT64_MAX) == 0 && msrp_ranges_cover(&s, UINT64_MAX),
            "a range up to the end of numbers");
     s.n = 0;
