@@ -14,9 +14,18 @@
 
 /* --- Values as text. */
 
+/* In the largest unit that leaves no rest, as it can be typed: "7d", "90s", "250ms". */
 static char *duration_text(int64_t ms)
 {
-    return ms % 1000 ? mem_format("%" PRId64 "ms", ms) : mem_format("%" PRId64, ms / 1000);
+    static const struct {
+        int64_t ms;
+        const char *name;
+    } units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}};
+    for (size_t i = 0; ms && i < sizeof units / sizeof units[0]; i++) {
+        if (ms % units[i].ms == 0)
+            return mem_format("%" PRId64 "%s", ms / units[i].ms, units[i].name);
+    }
+    return ms ? mem_format("%" PRId64 "ms", ms) : mem_dup("0");
 }
 
 static char *size_text(int64_t octets)

@@ -196,7 +196,7 @@ static void test_wrong_use(void)
         {"--count 11", "--count: \"11\" is not within 1 to 10"},
         {"--count 3x", "--count: \"3x\" is not a whole number"},
         {"--count 99999999999999999999", "is not a whole number"},
-        {"--time 0", "--time: \"0\" is not within 1ms to 60"},
+        {"--time 0", "--time: \"0\" is not within 1ms to 1m"},
         {"--time soon", "is not a time in seconds"},
         {"--ms -1", "--ms: \"-1\" is not a time in milliseconds"},
         {"--ms 1.5", "is not a time in milliseconds"},
@@ -297,7 +297,7 @@ static void test_help(void)
     tap_is_int(run("--help"), 0, "--help");
     tap_ok(says("Usage: prog [options] FILE\n\nTests.\n"), "shows the use");
     tap_ok(says("  -t, --text T                a text\n"), "aligns");
-    tap_ok(says("--time S                a time [30]\n"), "shows defaults");
+    tap_ok(says("--time S                a time [30s]\n"), "shows defaults");
     tap_ok(says("-f, --[no-]flag"), "shows which flags can be undone");
     tap_is_int(run("-V"), 0, "-V");
     tap_ok(says("prog " CPM_VERSION "\n"), "gives name and version");
