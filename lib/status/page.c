@@ -76,14 +76,7 @@ static void waiting_row(struct page *p, const struct status_entry *e)
 {
     page_row(p);
     page_entry_link(p, "/entry/", e->id, e->to);
-    page_cell(p);
-    page_age(p, e->birth_ms);
-    page_cell(p);
-    page_why(p, e);
-    page_cell(p);
-    html_add(&p->h, "%lld", (long long)e->attempts);
-    page_cell(p);
-    page_due(p, e->due_ms);
+    page_wait_cells(p, e);
     page_row_end(p);
 }
 

@@ -53,6 +53,8 @@ void page_state(struct page *p, const struct status_entry *e);
 void page_progress(struct page *p, const struct status_entry *e);
 void page_result(struct page *p, int status, int code, const char *why); /* of an attempt */
 void page_why(struct page *p, const struct status_entry *e); /* it is not delivered, or how it is */
+/* Cells of a row: how old it is, why it is here, how often it was tried, when it is tried again. */
+void page_wait_cells(struct page *p, const struct status_entry *e);
 /* Links: the recipient's address with the ID below; `route` is "/entry/" or "/session/". */
 void page_entry_link(struct page *p, const char *route, const char *id, const char *to);
 void page_filter(struct page *p, const char *state, const char *recipient, const char *reason);

@@ -36,14 +36,7 @@ static void on_entry(void *arg, const struct status_entry *e)
     page_entry_link(p, "/entry/", e->id, e->to);
     page_cell(p);
     page_state(p, e);
-    page_cell(p);
-    page_age(p, e->birth_ms);
-    page_cell(p);
-    page_why(p, e);
-    page_cell(p);
-    html_add(&p->h, "%lld", (long long)e->attempts);
-    page_cell(p);
-    page_due(p, e->state == STATUS_WAITING ? e->due_ms : 0);
+    page_wait_cells(p, e);
     page_row_end(p);
     free(l->last);
     l->last = slice_dup(slice_of(e->id));

@@ -184,6 +184,18 @@ void page_why(struct page *p, const struct status_entry *e)
         page_result(p, e->status, e->code, e->why);
 }
 
+void page_wait_cells(struct page *p, const struct status_entry *e)
+{
+    page_cell(p);
+    page_age(p, e->birth_ms);
+    page_cell(p);
+    page_why(p, e);
+    page_cell(p);
+    html_add(&p->h, "%lld", (long long)e->attempts);
+    page_cell(p);
+    page_due(p, e->state == STATUS_WAITING ? e->due_ms : 0);
+}
+
 /* --- Links. */
 
 void page_entry_link(struct page *p, const char *route, const char *id, const char *to)
