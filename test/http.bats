@@ -149,7 +149,9 @@ teardown() {
   chmod 600 token
   run -78 cpm-status -Q q --http-listen 127.0.0.1:0 --http-auth-file token # no colon
   : >token
-  run -77 cpm-status -Q q --http-listen 127.0.0.1:0 --http-token-file token
+  run -78 cpm-status -Q q --http-listen 127.0.0.1:0 --http-token-file token
+  printf 'x\ny\n' >token
+  run -78 cpm-status -Q q --http-listen 127.0.0.1:0 --http-token-file token
   run -66 cpm-status -Q q --http-listen 127.0.0.1:0 --http-token-file nowhere
   run -77 cpm-status -Q q --http-listen 127.0.0.1:0 --http-token-file /dev/null
 }

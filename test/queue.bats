@@ -271,6 +271,27 @@ assert_summary() { # TEXT
   assert_summary 'delivered 1, deferred 0, refused 0, expired 0'
 }
 
+@test "a queue that is no folder is 66, and called so" {
+  : >file
+  for queue in file file/q; do
+    run -66 --separate-stderr cpm-queue -Q "$queue" list
+    [ "$stderr" = "cpm-queue: $queue: is no folder (-Q DIR, or CPM_QUEUE)" ] || { echo "$stderr"; return 1; }
+  done
+}
+
+@test "check tells of files that are no entries, by their paths, and leaves them" {
+  local path
+  start_sink
+  add_message one "$BOB"
+  for path in q/msg/junk q/wait/junk q/done/junk; do
+    : >"$path"
+    run -1 cpm-queue -Q q check --repair
+    [[ $output == *"$path: is no name of an entry"* ]] || { echo "$output"; return 1; }
+    rm "$path"
+    assert_sound
+  done
+}
+
 @test "run: a fault of our own ends the pass; nothing is given up" {
   start_sink
   add_message one "$BOB"

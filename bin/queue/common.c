@@ -33,6 +33,9 @@ int open_queue(const struct config *c, bool make, struct queue **q)
         err_line(c->folder, make ? strerror(err) : "there is no queue",
                  make ? "make the folder that it shall lie in" : "cpm-queue add makes one");
         return EX_NOINPUT;
+    case ENOTDIR:
+        err_line(c->folder, "is no folder", "-Q DIR, or CPM_QUEUE");
+        return EX_NOINPUT;
     case EPERM:
         err_line(c->folder, "belongs to another user, or others may write to it",
                  "run as its owner; chmod go-w");

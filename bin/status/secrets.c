@@ -35,12 +35,26 @@ static const char *why(int err)
     }
 }
 
+static int status_of(int err)
+{
+    switch (err) {
+    case ENOENT:
+        return EX_NOINPUT;
+    case ENODATA:
+    case EMSGSIZE:
+    case EILSEQ:
+        return EX_CONFIG; /* it may be read, and holds no secret */
+    default:
+        return EX_NOPERM;
+    }
+}
+
 static bool said(const char *path, int err, const char *hint, int *status)
 {
-    if (err)
+    if (err) {
         err_line(path, why(err), hint);
-    if (err)
-        *status = err == ENOENT ? EX_NOINPUT : EX_NOPERM;
+        *status = status_of(err);
+    }
     return err == 0;
 }
 

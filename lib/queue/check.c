@@ -51,6 +51,14 @@ static void take_stray(void *arg, const char *path)
     tell(arg, path, "is no name of an entry: move it away", false);
 }
 
+static void take_stray_body(struct check *c, const char *name)
+{
+    char *path = queue_body_path(c->q, name);
+    if (name[0] != '.')
+        take_stray(c, path);
+    free(path);
+}
+
 static int by_id(const void *a, const void *b)
 {
     const struct queue_name *x = a, *y = b;
@@ -76,8 +84,7 @@ static int take_bodies(struct check *c)
             break;
         }
         if (!queue_is_id(e->d_name)) {
-            if (e->d_name[0] != '.')
-                take_stray(c, e->d_name);
+            take_stray_body(c, e->d_name);
             continue;
         }
         if ((c->body_count & (c->body_count - 1)) == 0)
