@@ -18,14 +18,20 @@ HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS ?= -O2 -g
 ALL_CPPFLAGS = -D_GNU_SOURCE -DCPM_VERSION='"$(VERSION)"' -Ilib -I. $(CPPFLAGS)
-ALL_CFLAGS = -std=c17 -fPIE $(WARN) $(HARDEN) $(CFLAGS)
+ALL_CFLAGS = -std=c17 -fPIC -fvisibility=hidden $(WARN) $(HARDEN) $(CFLAGS)
 LINK = -Wl,-z,relro -Wl,-z,now -Wl,--as-needed $(LDFLAGS)
 ALL_LDFLAGS = -pie $(LINK)
-MODULE_LDFLAGS = $(LINK) -Wl,--exclude-libs,ALL
+SHARED_LDFLAGS = -shared $(LINK) -Wl,--exclude-libs,ALL
 
 ROOMS = base trace journal ladder cpim sdp msrp sip stage queue status http confine
 # Rooms that are loaded only when a run needs them (lib/base/module.h).
 MODULES = openssl cares
+# Programs that cpm-deliver need not execute, but can load into a child (lib/base/spawn.h): shared
+# objects with what makes a program. No linker makes a program of the usual kind that may be loaded.
+LOADABLE = cpm-invite cpm-msrp-serve cpm-bye
+LOADER = $(shell $(CC) -\#\#\# -x c /dev/null 2>&1 | sed -n 's/.*-dynamic-linker[" ]*\([^" ]*\).*/\1/p')
+LOADABLE_LDFLAGS = $(SHARED_LDFLAGS) -Wl,-e,_start -Wl,--wrap=stdout \
+	$(shell $(CC) -print-file-name=Scrt1.o)
 PROGRAMS = $(patsubst bin/%.c,%,$(wildcard bin/cpm-*.c))
 UNITS = $(patsubst test/unit/%.c,%,$(wildcard test/unit/*.c))
 PEERS = $(patsubst test/peers/%.c,%,$(wildcard test/peers/*.c))
@@ -69,17 +75,12 @@ $(BUILD)/lib$(1).a: $(call room_objects,$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call ROOM,$(r))))
 
-# A module has its own copy of what it uses of base, as code that can lie anywhere in memory.
-pic_objects = $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard lib/$(1)/*.c))
-$(BUILD)/pic/libbase.a: $(call pic_objects,base)
-	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
-
+# A module has its own copy of what it uses of base.
 define MODULE
-$(BUILD)/lib/cpm-delivery/$(1).so: $(call pic_objects,$(1)) $(BUILD)/pic/libbase.a
+$(BUILD)/lib/cpm-delivery/$(1).so: $(call room_objects,$(1)) $(BUILD)/libbase.a
 	@mkdir -p $$(@D)
 	$$(call say,link $$@)
-	$(Q)$$(CC) -shared $$(MODULE_LDFLAGS) $$(CFLAGS) -o $$@ $$^ $(LIBS_$(1))
+	$(Q)$$(CC) $$(SHARED_LDFLAGS) $$(CFLAGS) -o $$@ $$^ $(LIBS_$(1))
 endef
 $(foreach m,$(MODULES),$(eval $(call MODULE,$(m))))
 
@@ -95,6 +96,11 @@ endef
 $(foreach p,$(PROGRAMS),$(eval $(call PROGRAM,$(BUILD)/bin/$(p),\
 	$(patsubst %.c,$(BUILD)/obj/%.o,bin/$(p).c $(wildcard bin/$(p:cpm-%=%)/*.c)),\
 	$(call allowed,bin/$(p)))))
+
+$(LOADABLE:%=$(BUILD)/bin/%): private ALL_LDFLAGS = $(LOADABLE_LDFLAGS)
+$(LOADABLE:%=$(BUILD)/bin/%): $(BUILD)/obj/bin/loadable.o
+$(BUILD)/obj/bin/loadable.o: private ALL_CPPFLAGS += \
+	-DCPM_LOADER='"$(or $(LOADER),$(error $(CC) does not tell its dynamic loader))"'
 
 # A unit test is test/unit/ROOM_TOPIC.c; it may use what its room may use.
 unit_room = $(firstword $(subst _, ,$(1)))
@@ -134,10 +140,6 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 
 # So that build/bin holds programs alone.
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
-	$(COMPILE)
-
-$(BUILD)/pic/%.o: private ALL_CFLAGS += -fPIC -fvisibility=hidden
-$(BUILD)/pic/%.o: %.c $(BUILD)/flags
 	$(COMPILE)
 
 -include $(shell test -d $(BUILD) && find $(BUILD) -path $(BUILD)/asan -prune -o -path $(BUILD)/gcc -prune -o \

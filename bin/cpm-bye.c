@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/opt.h"
+#include "base/spawn.h"
 #include "bin/options.h"
 #include "sip/sip.h"
 #include "stage/stage.h"
@@ -281,7 +282,7 @@ static int cleanup(struct bye *b)
     return status;
 }
 
-int main(int argc, char **argv)
+SPAWN_LOADABLE int main(int argc, char **argv)
 {
     err_program("cpm-bye");
     struct bye b = {.sip = SIP_CONFIG_DEFAULT, .reason = "done"};

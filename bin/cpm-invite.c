@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "base/rand.h"
+#include "base/spawn.h"
 #include "bin/options.h"
 #include "sip/sip.h"
 #include "stage/stage.h"
@@ -335,7 +336,7 @@ static void take_options(struct program *p, int argc, char **argv)
         err_die(EX_USAGE, operands.operands[0], "no operand is taken", "see cpm-invite --help");
 }
 
-int main(int argc, char **argv)
+SPAWN_LOADABLE int main(int argc, char **argv)
 {
     static const struct stage_ops ops = {joined, look, stop};
     struct program p = {.sip = SIP_CONFIG_DEFAULT};

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/net.h"
 #include "base/opt.h"
+#include "base/spawn.h"
 #include "bin/msrp-serve/imdn.h"
 #include "bin/options.h"
 #include "cpim/cpim.h"
@@ -357,7 +358,7 @@ static void refuse_options(struct program *p)
         err_die(EX_USAGE, what, why, hint);
 }
 
-int main(int argc, char **argv)
+SPAWN_LOADABLE int main(int argc, char **argv)
 {
     static const struct stage_ops ops = {joined, look, stop};
     struct program p = {

@@ -110,12 +110,25 @@ static void compose(void *arg)
     }
 }
 
+/* As a shell says it of a program that is missing (127) or cannot be executed (126): the other
+ * stages would wait for it. */
+static bool did_not_start(int wait_status)
+{
+    return WIFEXITED(wait_status) &&
+           (WEXITSTATUS(wait_status) == 126 || WEXITSTATUS(wait_status) == 127);
+}
+
 static void on_child(void *arg, int wait_status)
 {
     struct child *c = arg;
+    struct run *r = c->run;
     c->pid = 0;
     c->wait_status = wait_status;
-    look_for_end(c->run);
+    if (did_not_start(wait_status) && !r->failed) {
+        r->failed = WEXITSTATUS(wait_status);
+        send_all(r, SIGTERM);
+    }
+    look_for_end(r);
 }
 
 static int start_stage(struct run *r, int i, int from, int to)
@@ -129,7 +142,7 @@ static int start_stage(struct run *r, int i, int from, int to)
     if (i == SERVE && r->message_fd >= 0)
         fds[n++] = (struct spawn_fd){r->message_fd, MESSAGE_FD};
     char **argv = r->plan->stage[i].v;
-    int err = spawn(argv[0], argv, fds, n, &c->pid);
+    int err = spawn_loaded(argv[0], argv, fds, n, &c->pid);
     if (err) {
         err_line(argv[0], strerror(err), NULL);
         r->failed = err == ENOENT ? 127 : err == EACCES || err == ENOEXEC ? 126 : EX_OSERR;

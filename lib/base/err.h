@@ -44,6 +44,9 @@ void err_tame(char *text, size_t n, char instead);
  * file that has it all. NULL: nobody. */
 void err_listen(void (*listener)(const char *mark, const char *text, size_t n));
 
+/* In a fork: what still waits for the reader of stderr is the parent's to write. */
+void err_forget(void);
+
 _Noreturn void err_die(int status, const char *what, const char *why, const char *hint);
 
 /* Ends the process by that signal, as a shell expects it of one that was caught and obeyed. */

@@ -125,6 +125,17 @@ void err_out(const char *p, size_t n)
     errno = saved;
 }
 
+/* The descriptor is the parent's too. */
+void err_forget(void)
+{
+    if (out.ready && out.fd != STDERR_FILENO)
+        (void)close(out.fd);
+    out.fd = STDERR_FILENO;
+    out.polled = out.kind == AS_STREAM;
+    out.n = 0;
+    out.dropped = 0;
+}
+
 void err_out_finish(void)
 {
     int64_t deadline = clock_ms() + AT_END_MS;

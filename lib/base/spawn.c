@@ -1,4 +1,4 @@
-#include "base/spawn.h"
+#include "base/spawn_int.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -30,11 +30,17 @@ static char *if_program(char *path)
     return NULL;
 }
 
-static char *find_beside(const char *program)
+const char *spawn_own_folder(void)
 {
-    static char *folder; /* asked for once */
+    static char *folder;
     if (!folder)
         folder = file_program_folder();
+    return folder;
+}
+
+static char *find_beside(const char *program)
+{
+    const char *folder = spawn_own_folder();
     return folder ? if_program(mem_format("%s/%s", folder, program)) : NULL;
 }
 
@@ -93,15 +99,21 @@ static int move_descriptors(posix_spawn_file_actions_t *actions, const struct sp
     return err;
 }
 
-/* Also what we inherited ourselves without close-on-exec must not reach the child. */
-static int close_others(posix_spawn_file_actions_t *actions, const struct spawn_fd *fds, size_t n)
+int spawn_highest(const struct spawn_fd *fds, size_t n)
 {
     int highest = STDERR_FILENO;
-    int err = 0;
     for (size_t i = 0; i < n; i++) {
         if (fds[i].to > highest)
             highest = fds[i].to;
     }
+    return highest;
+}
+
+/* Also what we inherited ourselves without close-on-exec must not reach the child. */
+static int close_others(posix_spawn_file_actions_t *actions, const struct spawn_fd *fds, size_t n)
+{
+    int highest = spawn_highest(fds, n);
+    int err = 0;
     for (int fd = STDERR_FILENO + 1; fd < highest && !err; fd++) {
         if (!named(fds, n, fd, true))
             err = posix_spawn_file_actions_addclose(actions, fd);

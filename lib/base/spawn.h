@@ -1,4 +1,4 @@
-/* Starting other programs (posix_spawn: its cost does not grow with our size). */
+/* Starting other programs. */
 #ifndef BASE_SPAWN_H
 #define BASE_SPAWN_H
 
@@ -14,13 +14,29 @@ struct spawn_fd {
     int to;   /* the child's */
 };
 
-/* Starts path with argv. The child has our 0, 1, 2 unless `fds` replaces them, and of our other
- * descriptors only what `fds` names; signals are unblocked and default. 0 or an errno value
- * (ENOENT: status 127, others: 126). */
+/* Starts path with argv (posix_spawn: its cost does not grow with our size). The child has our 0,
+ * 1, 2 unless `fds` replaces them, and of our other descriptors only what `fds` names; signals are
+ * unblocked and default. 0 or an errno value (ENOENT: status 127, others: 126). */
 int spawn(const char *path, char *const argv[], const struct spawn_fd *fds, size_t n, pid_t *pid);
 
 /* The same in a process group of its own, whose number is *pid. */
 int spawn_group(const char *path, char *const argv[], const struct spawn_fd *fds, size_t n,
                 pid_t *pid);
+
+/* Starts it like spawn, but in a fork of ours that loads the program (dlopen) and calls its main,
+ * where the program can be loaded: it is one of LOADABLE in the Makefile, whose main has this word
+ * before it, and lies beside this program, and no variable LD_... is set. Executing a program costs
+ * some 600 us of CPU time, most of it to build and tear down an address space; this a third of it.
+ * It begins as it would there: with its own data, arguments, descriptors, signals, the name that ps
+ * and the kernel show, and nothing of ours but the environment; only /proc/PID/exe is our own. Any
+ * other program is executed; one that cannot be ends with a line on stderr and 127 or 126, as under
+ * a shell. For a process with one thread, and nothing in stdio's buffers. */
+#define SPAWN_LOADABLE __attribute__((visibility("default")))
+int spawn_loaded(const char *path, char *const argv[], const struct spawn_fd *fds, size_t n,
+                 pid_t *pid);
+
+/* Call first in main: where the kernel keeps this program's arguments, the arguments of the loaded
+ * ones will be seen. Without it they are seen under this program's. */
+void spawn_own_title(int argc, char **argv);
 
 #endif

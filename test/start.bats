@@ -1,0 +1,163 @@
+#!/usr/bin/env bats
+# How cpm-deliver starts the stages: loaded into a child where that can be, executed elsewhere; and
+# nobody can tell which.
+bats_require_minimum_version 1.5.0
+load helper
+
+STAGES=(cpm-bye cpm-invite cpm-msrp-serve)
+
+teardown() {
+  [ -z "${DELIVER_PID:-}" ] || { kill "$DELIVER_PID" && wait "$DELIVER_PID"; } || true
+  stop_sink
+}
+
+# until_file TEXT FILE: waits for it to be there.
+until_file() {
+  timeout "$GUARD" grep -q -m 1 "$1" < <(tail -n +1 -F "$2" 2>tail.err 3>&-)
+}
+
+# ringing FILE [options]: a delivery whose recipient rings: every stage is at work. Sets PID[stage].
+declare -gA PID
+ringing() {
+  local stage
+  cpm-deliver -s "$1" --from "$ALICE" --to "$BOB" "${@:2}" m.cpim >"$1.out" 2>"$1.err" 3>&- &
+  DELIVER_PID=$!
+  until_file 'invite.progress .*code=180' "$1"
+  for stage in "${STAGES[@]}"; do
+    PID[$stage]=$(pgrep -x -P "$DELIVER_PID" "$stage")
+  done
+}
+
+hang_up() {
+  kill "$DELIVER_PID"
+  wait "$DELIVER_PID" || true
+  DELIVER_PID=
+}
+
+# What the kernel knows of the stages, without what is another one at each start, and without the
+# signals 32 and 33, which are libc's own.
+traits() {
+  local stage
+  for stage in "${STAGES[@]}"; do
+    echo "$stage"
+    grep -E '^(Name|Umask|Threads|SigBlk|SigCgt|Seccomp|NoNewPrivs):' "/proc/${PID[$stage]}/status"
+    echo "SigIgn: $((0x$(sed -n 's/^SigIgn:.//p' "/proc/${PID[$stage]}/status") & ~(3 << 31)))"
+    cat "/proc/${PID[$stage]}/limits"
+    readlink "/proc/${PID[$stage]}/cwd"
+    find "/proc/${PID[$stage]}/fd" -type l -printf '%f %l\n' | sort -n | sed 's/:\[[0-9]*\]//'
+    tr '\0' ' ' <"/proc/${PID[$stage]}/cmdline" | sed 's/ *$//; s/--attempt=[^ ]*/SID/; s,^[^ ]*/,,'
+    echo
+  done
+}
+
+program_of() {
+  basename "$(readlink "/proc/${PID[$1]}/exe")"
+}
+
+executed() { # makes the stages be found elsewhere
+  local stage variable
+  for stage in "${STAGES[@]}"; do
+    variable=CPM_EXEC_${stage#cpm-}
+    variable=${variable^^}
+    ln -s "$CPM_BIN/$stage" "$stage"
+    export "${variable//-/_}=$PWD/$stage"
+  done
+}
+
+@test "a loaded stage is like an executed one: name, arguments, descriptors, signals, limits" {
+  start_sink --behave invite=180 --behave ring-ms=60000
+  make_message 1000
+  exec 7<m.cpim # of the caller, and no stage's
+  ringing s
+  [ "$(program_of cpm-invite)" = cpm-deliver ]
+  traits >loaded
+  hang_up
+  rm s
+  executed
+  ringing s
+  [ "$(program_of cpm-invite)" = cpm-invite ]
+  traits >as-executed
+  hang_up
+  exec 7<&-
+  grep -q 'cpm-msrp-serve -s s SID -- m.cpim' loaded
+  diff loaded as-executed
+}
+
+@test "longer arguments than cpm-deliver's own are shown too" {
+  local name
+  name=$(printf '%0100d' 0).session
+  start_sink --behave invite=180 --behave ring-ms=60000
+  make_message 1000
+  ringing "$name" --user-agent 'Some agent/1.0'
+  ps -o args= -p "${PID[cpm-invite]}" >args
+  hang_up
+  grep -q "^$CPM_BIN/cpm-invite -s $name --attempt=.* --user-agent=Some agent/1.0$" args
+}
+
+@test "a stage that lies beside as a script is executed" {
+  mkdir bin
+  cp "$CPM_BIN"/cpm-* bin
+  printf '#!/bin/sh\necho seen >>%q\nexec %q "$@"\n' "$PWD/bye" "$CPM_BIN/cpm-bye" >bin/cpm-bye
+  start_sink
+  make_message 1000
+  timeout $GUARD bin/cpm-deliver --from "$ALICE" --to "$BOB" m.cpim
+  stop_sink
+  assert_stored 1
+  [ "$(cat bye)" = seen ]
+}
+
+@test "a stage of another kind that lies beside is executed" {
+  mkdir bin
+  cp "$CPM_BIN"/cpm-* bin
+  cp "$(command -v env)" bin/cpm-bye # knows no -s, and says so
+  start_sink
+  make_message 1000
+  run timeout $GUARD bin/cpm-deliver --from "$ALICE" --to "$BOB" m.cpim
+  [[ $output == *'bin/cpm-bye: invalid option'* ]]
+}
+
+@test "what is told to the dynamic loader is told for each stage" {
+  start_sink --behave invite=180 --behave ring-ms=60000
+  make_message 1000
+  export LD_PRELOAD=libc.so.6
+  ringing s
+  unset LD_PRELOAD
+  [ "$(program_of cpm-invite)" = cpm-invite ]
+  [ "$(program_of cpm-msrp-serve)" = cpm-msrp-serve ]
+  [ "$(program_of cpm-bye)" = cpm-bye ]
+  hang_up
+}
+
+# cannot_start STATUS TEXT: what lies beside as cpm-bye cannot be executed; nobody waits for it.
+cannot_start() {
+  start_sink --behave invite=180 --behave ring-ms=60000
+  make_message 1000
+  run "-$1" --separate-stderr timeout $GUARD bin/cpm-deliver --start-timeout 1000 -s s --from "$ALICE" \
+    --to "$BOB" m.cpim
+  grep -q "outcome .*status=$1" s
+  [[ $stderr == *"$2"* ]]
+}
+
+@test "a stage that no kernel can execute: 126 at once" {
+  mkdir bin
+  cp "$CPM_BIN"/cpm-* bin
+  echo 'nothing that could be executed' >bin/cpm-bye
+  cannot_start 126 'bin/cpm-bye: Exec format error'
+}
+
+@test "a script whose interpreter is not there: 127 at once" {
+  mkdir bin
+  cp "$CPM_BIN"/cpm-* bin
+  echo '#!/nonexistent/shell' >bin/cpm-bye
+  cannot_start 127 'bin/cpm-bye: No such file or directory'
+}
+
+@test "what cpm-deliver could not say yet is said once" {
+  start_sink
+  make_message 1000
+  { timeout $GUARD cpm-deliver -v --from "$ALICE" --to "$BOB" m.cpim 2>&1 >out; } |
+    { until_file outcome out && cat; } >err
+  stop_sink
+  assert_stored 1
+  [ -z "$(sort err | uniq -d)" ]
+}
