@@ -128,6 +128,31 @@ executed() { # makes the stages be found elsewhere
   hang_up
 }
 
+# give_capability FILE: cap_net_bind_service, permitted and effective (vfs_cap_data, version 2). An
+# ordinary user may do it in a namespace.
+give_capability() {
+  local root=()
+  [ "$EUID" -eq 0 ] || root=(unshare -Ur)
+  "${root[@]}" python3 -c 'import os, struct, sys
+os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))' "$1"
+}
+
+@test "a stage whose file gives it rights is executed" {
+  mkdir bin
+  cp "$CPM_BIN"/cpm-* bin
+  ln -s "$CPM_BIN/../lib" lib
+  chmod g+s bin/cpm-invite
+  give_capability bin/cpm-bye
+  start_sink --behave invite=180 --behave ring-ms=60000
+  make_message 1000
+  PATH=$PWD/bin:$PATH
+  ringing s
+  [ "$(program_of cpm-invite)" = cpm-invite ]
+  [ "$(program_of cpm-msrp-serve)" = cpm-deliver ]
+  [ "$(program_of cpm-bye)" = cpm-bye ]
+  hang_up
+}
+
 # cannot_start STATUS TEXT: what lies beside as cpm-bye cannot be executed; nobody waits for it.
 cannot_start() {
   start_sink --behave invite=180 --behave ring-ms=60000

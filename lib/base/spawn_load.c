@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define CANNOT_EXECUTE 126 /* as a shell has it */
@@ -133,6 +135,14 @@ static bool is_beside(const char *path)
     return beside;
 }
 
+/* Rights that come with a program come with its execution only. */
+static bool gives_rights(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) < 0 || st.st_mode & (S_ISUID | S_ISGID) ||
+           getxattr(path, "security.capability", NULL, 0) > 0;
+}
+
 typedef int program(int argc, char **argv);
 
 /* NULL: it is a script, or another kind of program. */
@@ -168,7 +178,7 @@ static _Noreturn void become(const char *path, char *const argv[], const struct 
 int spawn_loaded(const char *path, char *const argv[], const struct spawn_fd *fds, size_t n,
                  pid_t *pid)
 {
-    if (loader_has_orders() || !is_beside(path))
+    if (loader_has_orders() || !is_beside(path) || gives_rights(path))
         return spawn(path, argv, fds, n, pid);
     pid_t child = fork();
     if (child < 0)
