@@ -10,39 +10,31 @@ teardown() {
 
 # start_dns [options]: dnsmasq on loopback, which knows example.com alone: CPM_DNS_SERVER.
 start_dns() {
-  local tries pid
-  for ((tries = 0; tries < 5; tries++)); do
-    pick_port || return 1
-    dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user="$(id -un)" --port="$PORT" \
-      --listen-address=127.0.0.1 --bind-interfaces --no-resolv --no-hosts --local=/example.com/ \
-      --log-queries --log-facility="$PWD/dns.log" "$@" >dns.err 2>&1 3>&- </dev/null &
-    pid=$!
-    if listens "$pid" udp "$PORT" && listens "$pid" tcp "$PORT"; then
-      PEER_PIDS+=("$pid")
-      export CPM_DNS_SERVER=127.0.0.1:$PORT
-      return 0
-    fi
-    wait "$pid" || :
-  done
-  cat dns.err dns.log
-  return 1
+  on_port run_dns "$@" || {
+    cat dns.err dns.log
+    return 1
+  }
+  export CPM_DNS_SERVER=127.0.0.1:$PORT
+}
+
+run_dns() { # [options]
+  dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user="$(id -un)" --port="$PORT" \
+    --listen-address=127.0.0.1 --bind-interfaces --no-resolv --no-hosts --local=/example.com/ \
+    --log-queries --log-facility="$PWD/dns.log" "$@" >dns.err 2>&1 3>&- </dev/null &
+  PEER=$!
+  listens "$PEER" "$PORT" udp tcp
 }
 
 # start_deaf: something that takes datagrams and says nothing: DEAF (its port).
 start_deaf() {
-  local tries pid
-  for ((tries = 0; tries < 5; tries++)); do
-    pick_port || return 1
-    socat -u "UDP4-RECV:$PORT,bind=127.0.0.1" "OPEN:/dev/null" 3>&- </dev/null &
-    pid=$!
-    if listens "$pid" udp "$PORT"; then
-      PEER_PIDS+=("$pid")
-      DEAF=$PORT
-      return 0
-    fi
-    wait "$pid" || :
-  done
-  return 1
+  on_port run_deaf
+  DEAF=$PORT
+}
+
+run_deaf() {
+  socat -u "UDP4-RECV:$PORT,bind=127.0.0.1" OPEN:/dev/null 3>&- </dev/null &
+  PEER=$!
+  listens "$PEER" "$PORT" udp
 }
 
 # start_busy [options]: a second recipient, which refuses with 503: BUSY (its port).
@@ -62,12 +54,12 @@ start_busy() {
   BUSY=${line##*:}
 }
 
-# The port of the recipient, and one that nobody listens on.
+DEAD=9 # nobody listens there, whatever the address
+
+# The port of the recipient.
 ports() {
   SINK_PORT=${SINK_HOST%%;*}
   SINK_PORT=${SINK_PORT##*:}
-  pick_port
-  DEAD=$PORT
 }
 
 deliver() { # WANTED-STATUS RECIPIENT [options of cpm-deliver]
@@ -231,13 +223,11 @@ start_named() {
 
 @test "when all fail, the 503 that says when to come again is the verdict" {
   start_busy --behave retry-after=120
-  pick_port
-  local dead=$PORT
   start_dns --host-record=h.example.com,127.0.0.1 \
     --srv-host="_sip._udp.example.com,h.example.com,$BUSY,1" \
-    --srv-host="_sip._udp.example.com,h.example.com,$dead,2"
+    --srv-host="_sip._udp.example.com,h.example.com,$DEAD,2"
   deliver 75 sip:bob@example.com --transport udp
-  tried "udp/127.0.0.1:$BUSY" "udp/127.0.0.1:$dead"
+  tried "udp/127.0.0.1:$BUSY" "udp/127.0.0.1:$DEAD"
   [ "$(cpm-session get s invite.failed.code)" = 503 ]
   [ "$(cpm-session get s invite.failed.retry-after)" = 120 ]
 }
@@ -328,8 +318,7 @@ start_named() {
 }
 
 @test "no DNS server: 75 for a name, but not for one in /etc/hosts, localhost or a number" {
-  pick_port
-  export CPM_DNS_SERVER=127.0.0.1:$PORT
+  export CPM_DNS_SERVER=127.0.0.1:$DEAD
   deliver 75 sip:bob@example.com --transport udp --dns-timeout 1
   said 'addresses of example.com: no DNS server'
   start_sink

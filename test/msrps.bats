@@ -282,12 +282,12 @@ bad() { # CERTIFICATE TEXT: the answer has no fingerprint, so name and chain cou
   certs
   [ -p forever ] || mkfifo forever
   exec 7<>forever
-  pick_port
-  openssl s_server -quiet -accept "127.0.0.1:$PORT" -cert "$CERTS/self.pem" -key "$CERTS/self.key" \
+  pick_host
+  openssl s_server -quiet -accept "$HOST:2855" -cert "$CERTS/self.pem" -key "$CERTS/self.key" \
     -verify 1 <&7 >server.log 2>server.err 3>&- &
   PEER_PIDS+=($!)
-  listens $! tcp "$PORT"
-  start_sink --behave setup=passive --behave "path=msrps://127.0.0.1:$PORT/them;tcp" \
+  listens $! 2855 tcp
+  start_sink --behave setup=passive --behave "path=msrps://$HOST:2855/them;tcp" \
     --msrp-tls-cert "$CERTS/self.pem" --msrp-tls-key "$CERTS/self.key"
   make_message 2000
   cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim >out 2>err 3>&- </dev/null &
@@ -295,12 +295,12 @@ bad() { # CERTIFICATE TEXT: the answer has no fingerprint, so name and chain cou
   cpm-session wait s msrp.connected --timeout "$GUARD"
   local tries
   for ((tries = 0; tries < 500; tries++)); do
-    grep -q "^To-Path: msrps://127.0.0.1:$PORT/them;tcp" server.log && break
+    grep -q "^To-Path: msrps://$HOST:2855/them;tcp" server.log && break
     pause 20
   done
   kill "$deliver"
   wait "$deliver" || :
-  grep -q "^To-Path: msrps://127.0.0.1:$PORT/them;tcp" server.log
+  grep -q "^To-Path: msrps://$HOST:2855/them;tcp" server.log
 }
 
 # --- Files and limits.

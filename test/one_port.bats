@@ -84,19 +84,11 @@ setup_file() {
   recipient_ended
 }
 
-# until_busy PID: it listens.
-until_busy() {
-  until [ -n "$(ss -Hlnt "src = $HOST:$PORT")" ]; do
-    kill -0 "$1"
-    pause 20
-  done
-}
-
 @test "the port is somebody else's: 71, and the run folder is named" {
   share
   socat TCP-LISTEN:"$PORT","bind=$HOST,fork" /dev/null 3>&- &
   PEER_PIDS+=("$!")
-  until_busy "$!"
+  listens "$!" "$PORT" tcp
   BOB=sip:bob@127.0.0.1:9
   make_message 100
   begin one

@@ -44,13 +44,35 @@ pause() {
   read -rt "0.$(printf %03d "$1")" <> <(:) || :
 }
 
-# listens PID udp|tcp PORT [HOST]: waits until something listens there; fails when the process ended.
+# listens PID PORT udp|tcp...: waits until it or a child of it listens there; fails when it ended. What
+# others have at that number, on another address, does not count.
 listens() {
+  local pid=$1 port=$2 over whose end=$((SECONDS + GUARD))
+  shift 2
+  for over; do
+    while :; do
+      kill -0 "$pid" 2>/dev/null || return 1
+      whose="$pid $(cat "/proc/$pid/task/$pid/children" 2>/dev/null)"
+      whose=${whose% }
+      [[ ! $(ss -Hlnp "--$over" "sport = :$port") =~ pid=(${whose// /|}), ]] || break
+      [ "$SECONDS" -lt "$end" ] || return 1
+      pause 20
+    done
+  done
+}
+
+# on_port START [ARGUMENT...]: START begins a peer in the background that takes PORT, sets PEER to its
+# pid, and waits until it listens. When somebody was faster there, again with another port.
+on_port() {
   local tries
-  for ((tries = 0; tries < 500; tries++)); do
-    [ -z "$(ss -Hln "--$2" "sport = :$3${4:+ and src $4}")" ] || return 0
-    kill -0 "$1" 2>/dev/null || return 1
-    pause 20
+  for ((tries = 0; tries < 5; tries++)); do
+    pick_port || return 1
+    if "$@"; then
+      PEER_PIDS+=("$PEER")
+      return 0
+    fi
+    kill "$PEER" 2>/dev/null || :
+    wait "$PEER" || :
   done
   return 1
 }
@@ -71,32 +93,33 @@ stop_peers() {
 # in proxy.log. HOST is 127.0.0.1 or [::1]; DEFINEs are those of kamailio/proxy.cfg. With WITH_TLS it
 # takes TLS too, on PROXY_TLS.
 start_kamailio() {
-  local host=${1:-127.0.0.1} tries pid define defines=()
+  local define defines=()
+  PROXY_HOST=${1:-127.0.0.1}
   shift $(($# > 0))
   for define; do defines+=(-A "$define"); done
+  on_port run_kamailio "${defines[@]}" || {
+    cat proxy.log
+    return 1
+  }
+  PROXY=$PROXY_HOST:$PORT
+}
+
+run_kamailio() { # OPTION...
+  local port=$PORT at=$PROXY_HOST
+  set -- "$@" -l "udp:$at:$port" -l "tcp:$at:$port"
   if [[ " $* " == *' WITH_TLS '* ]]; then
     pick_port || return 1
-    PROXY_TLS=$host:$PORT
-    defines+=(-l "tls:$PROXY_TLS")
+    PROXY_TLS=$at:$PORT
+    set -- "$@" -l "tls:$PROXY_TLS"
   fi
-  for ((tries = 0; tries < 5; tries++)); do
-    pick_port || return 1
-    rm -rf kamailio.run
-    mkdir kamailio.run
-    kamailio -DD -E -f "$BATS_TEST_DIRNAME/kamailio/proxy.cfg" -Y "$PWD/kamailio.run" \
-      -w "$PWD/kamailio.run" -m 16 -M 4 "${defines[@]}" -l "udp:$host:$PORT" -l "tcp:$host:$PORT" \
-      >/dev/null 2>proxy.log 3>&- </dev/null &
-    pid=$!
-    if listens "$pid" udp "$PORT" && listens "$pid" tcp "$PORT"; then
-      PEER_PIDS+=("$pid")
-      PROXY=$host:$PORT
-      return 0
-    fi
-    kill "$pid" 2>/dev/null || :
-    wait "$pid" || :
-  done
-  cat proxy.log
-  return 1
+  rm -rf kamailio.run
+  mkdir kamailio.run
+  kamailio -DD -E -f "$BATS_TEST_DIRNAME/kamailio/proxy.cfg" -Y "$PWD/kamailio.run" \
+    -w "$PWD/kamailio.run" -m 16 -M 4 "$@" >/dev/null 2>proxy.log 3>&- </dev/null &
+  PEER=$!
+  listens "$PEER" "$PORT" tcp || return 1
+  PORT=$port
+  listens "$PEER" "$PORT" udp tcp
 }
 
 # scenario PART...: a scenario of the parts in test/sipp, or of PART.xml in the test's own folder, in
@@ -117,32 +140,33 @@ scenario() {
 # or tcp, SIPP_HOST an address, SIPP_ALLOW and SIPP_EXPIRES stand in the answer, ANSWERS is how many
 # chunks the media peer answers, ELSEWHERE the URI of another recipient.
 start_sipp() {
-  local parts=() over=${SIPP_OVER:-udp} host=${SIPP_HOST:-127.0.0.1} tries
+  local parts=()
   while [ $# -gt 0 ] && [ "$1" != -- ]; do
     parts+=("$1")
     shift
   done
   shift $(($# > 0))
   scenario "${parts[@]}"
-  for ((tries = 0; tries < 5; tries++)); do
-    pick_port || return 1
-    TERM=dumb sipp -sf scenario.xml -m 1 -nostdin -buff_size 4000000 -timeout "$GUARD" \
-      -timeout_error -t "${over:0:1}1" -i "$host" -p "$PORT" \
-      -trace_err -error_file sipp.err -trace_msg -message_file sipp.msg \
-      -trace_logs -log_file sipp.log -key eater "$EATER" -key eaten "$PWD/eaten" \
-      -key answers "${ANSWERS:-}" -key elsewhere "${ELSEWHERE:-}" -key expires "${SIPP_EXPIRES:-1800;refresher=uac}" \
-      -key allow "${SIPP_ALLOW:-INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE}" \
-      "$@" >sipp.out 2>&1 3>&- </dev/null &
-    SIPP_PID=$!
-    if listens "$SIPP_PID" "$over" "$PORT"; then
-      PEER_PIDS+=("$SIPP_PID")
-      BOB="sip:bob@$host:$PORT;transport=$over"
-      return 0
-    fi
-    wait "$SIPP_PID" || :
-  done
-  cat sipp.out sipp.err
-  return 1
+  on_port run_sipp "${SIPP_OVER:-udp}" "${SIPP_HOST:-127.0.0.1}" "$@" || {
+    cat sipp.out sipp.err
+    return 1
+  }
+  SIPP_PID=$PEER
+  BOB="sip:bob@${SIPP_HOST:-127.0.0.1}:$PORT;transport=${SIPP_OVER:-udp}"
+}
+
+run_sipp() { # TRANSPORT HOST [option...]
+  local over=$1 host=$2
+  shift 2
+  TERM=dumb sipp -sf scenario.xml -m 1 -nostdin -buff_size 4000000 -timeout "$GUARD" \
+    -timeout_error -t "${over:0:1}1" -i "$host" -p "$PORT" \
+    -trace_err -error_file sipp.err -trace_msg -message_file sipp.msg \
+    -trace_logs -log_file sipp.log -key eater "$EATER" -key eaten "$PWD/eaten" \
+    -key answers "${ANSWERS:-}" -key elsewhere "${ELSEWHERE:-}" -key expires "${SIPP_EXPIRES:-1800;refresher=uac}" \
+    -key allow "${SIPP_ALLOW:-INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE}" \
+    "$@" >sipp.out 2>&1 3>&- </dev/null &
+  PEER=$!
+  listens "$PEER" "$PORT" "$over"
 }
 
 # The scenario ran to its end, and all that it checks was so.

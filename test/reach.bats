@@ -116,7 +116,7 @@ occupy() {
   [ "$1" = udp ] || socket=TCP4-LISTEN:$2,bind=$HOST,reuseaddr
   socat -u "$socket" OPEN:/dev/null 3>&- </dev/null &
   PEER_PIDS+=("$!")
-  listens "$!" "$1" "$2" "$HOST"
+  listens "$!" "$2" "$1"
 }
 
 local_port() {
@@ -194,11 +194,17 @@ local_port() {
 # A NAT: what goes to it leaves from another address and port, and only what comes back there gets
 # in.
 start_nat() { # PORT-OF-THE-PEER
-  pick_port
-  socat "UDP4-LISTEN:$PORT,bind=127.0.0.1,fork,reuseaddr" "UDP4:127.0.0.1:$1,bind=127.0.0.9" 3>&- </dev/null 2>nat.err &
-  PEER_PIDS+=("$!")
-  listens "$!" udp "$PORT"
+  on_port run_nat "$1" || {
+    cat nat.err
+    return 1
+  }
   NAT=$PORT
+}
+
+run_nat() { # PORT-OF-THE-PEER
+  socat "UDP4-LISTEN:$PORT,bind=127.0.0.1,fork,reuseaddr" "UDP4:127.0.0.1:$1,bind=127.0.0.9" 3>&- </dev/null 2>nat.err &
+  PEER=$!
+  listens "$PEER" "$PORT" udp
 }
 
 @test "behind a NAT: responses come back by rport, whatever the Via says" {

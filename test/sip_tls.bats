@@ -216,24 +216,22 @@ taken_over() { # options
 
 # s_server ends when its input does, so it has one that does not.
 start_server() { # CERTIFICATE [options of s_server]: BOB is behind it
-  local name=$1 tries pid
-  shift
   [ -p forever ] || mkfifo forever
   exec 8<>forever
-  for ((tries = 0; tries < 5; tries++)); do
-    pick_port || return 1
-    openssl s_server -accept "127.0.0.1:$PORT" -cert "$CERTS/$name.pem" -key "$CERTS/$name.key" \
-      -CAfile "$CERTS/ca.pem" "$@" <&8 >server.log 2>&1 3>&- &
-    pid=$!
-    if listens "$pid" tcp "$PORT"; then
-      PEER_PIDS+=("$pid")
-      BOB="sip:bob@localhost:$PORT;transport=tls"
-      return 0
-    fi
-    wait "$pid" || :
-  done
-  cat server.log
-  return 1
+  on_port run_server "$@" || {
+    cat server.log
+    return 1
+  }
+  BOB="sip:bob@localhost:$PORT;transport=tls"
+}
+
+run_server() { # CERTIFICATE [options of s_server]
+  local name=$1
+  shift
+  openssl s_server -accept "127.0.0.1:$PORT" -cert "$CERTS/$name.pem" -key "$CERTS/$name.key" \
+    -CAfile "$CERTS/ca.pem" "$@" <&8 >server.log 2>&1 3>&- &
+  PEER=$!
+  listens "$PEER" "$PORT" tcp
 }
 
 # refused STATUS TEXT CERTIFICATE [options of s_server]
@@ -290,11 +288,11 @@ refused() {
   mkfifo text
   exec 8<>text
   printf 'SIP/2.0 400 Bad Request\r\n\r\n' >text
-  pick_port
-  socat "TCP-LISTEN:$PORT,bind=127.0.0.1,reuseaddr" STDIO <&8 >/dev/null 2>&1 3>&- &
+  pick_host
+  socat "TCP-LISTEN:5061,bind=$HOST" STDIO <&8 >/dev/null 2>&1 3>&- &
   PEER_PIDS+=($!)
-  listens $! tcp "$PORT"
-  BOB="sip:bob@127.0.0.1:$PORT;transport=tls"
+  listens $! 5061 tcp
+  BOB="sip:bob@$HOST:5061;transport=tls"
   make_message 100
   deliver 76
   said 'the peer does not speak TLS there'

@@ -67,7 +67,7 @@ start_sipp_for_all() {
     >sipp.out 2>&1 3>&- </dev/null &
   SIPP_PID=$!
   PEER_PIDS+=("$SIPP_PID")
-  listens "$SIPP_PID" udp 5070
+  listens "$SIPP_PID" 5070 udp
 }
 
 case $peer in
