@@ -103,11 +103,16 @@ static void write_mood(struct canvas *c, enum ladder_mood mood)
         write_out(c, sgr[mood], strlen(sgr[mood]));
 }
 
+static bool is_blank(const struct cell *cell)
+{
+    return cell->n == 0 ? !cell->behind : cell->n == 1 && cell->bytes[0] == ' ';
+}
+
 /* Writes the row, without the blanks at its end, and empties it. */
 static void end_row(struct canvas *c)
 {
     size_t n = c->width, last = SIZE_MAX;
-    while (n > 0 && c->row[n - 1].n == 0 && !c->row[n - 1].behind)
+    while (n > 0 && is_blank(&c->row[n - 1]))
         n--;
     for (size_t i = 0; i < n; i++) {
         const struct cell *cell = &c->row[i];

@@ -249,6 +249,7 @@ static void test_safe(void)
         feed(l, slice_of(journal));
         tap_is_int(ladder_text(l, &look, &b), 0, "text is drawn");
         tap_ok(contains(&b, "no call: 5"), "it says why");
+        tap_ok(!contains(&b, " \n"), "no row ends in a blank");
         tap_ok(!memchr(b.p, '\033', b.n), "the terminal has nothing to obey");
         tap_ok(!contains(&b, "secret"), "an MSRP session id is not shown");
         tap_is_int(contains(&b, "alice"), !masked, "a mask hides who it was");
