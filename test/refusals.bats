@@ -70,6 +70,19 @@ refused() {
 END
 }
 
+@test "a long reason is cut between two characters" {
+  local words
+  words=$(printf '€%.0s' {1..200})
+  sed "s|@STATUS@|480 $words|" "$BATS_TEST_DIRNAME/sipp/refuse.xml" >refusal.xml
+  start_sipp invite refusal -- -key more 'Server: sipp'
+  make_message 10
+  deliver 75 -v
+  sipp_content
+  fact invite.failed.reason "${words:0:42}" # of 127 octets
+  grep -qxF "cpm-deliver: not delivered to $BOB: 480 ${words:0:42}; try again (75)" err
+  iconv -f UTF-8 -t UTF-16 err s >/dev/null
+}
+
 @test "extensions and intervals are told apart" {
   make_message 10
   refused <<'END'

@@ -58,6 +58,7 @@ void err_tame(char *text, size_t n, char instead)
 }
 
 #define TEXT_SIZE   1024
+#define NAMES_SIZE  64 /* for the mark and the program */
 #define INFORMATION "==="
 
 static const char error_mark[] = "***";
@@ -73,7 +74,7 @@ void err_listen(void (*new_listener)(const char *mark, const char *text, size_t 
  * shape at any verbosity: scripts look for it. */
 static void put_line(const char *mark, const char *text)
 {
-    char line[TEXT_SIZE];
+    char line[TEXT_SIZE + NAMES_SIZE];
     const char *shown = err_verbosity >= ERR_WIRE && mark != error_mark ? mark : "";
     int n = snprintf(line, sizeof line, "%s%s%s: %s\n", shown, *shown ? " " : "", program, text);
     size_t all = n < (int)sizeof line ? (size_t)n : sizeof line - 1;
@@ -88,8 +89,11 @@ __attribute__((format(printf, 3, 0))) static void say(enum err_level from, const
     char text[TEXT_SIZE];
     if (err_verbosity < from && !listener)
         return;
-    if (vsnprintf(text, sizeof text, format, ap) < 0)
+    int n = vsnprintf(text, sizeof text, format, ap);
+    if (n < 0)
         return;
+    if (n >= TEXT_SIZE)
+        text[utf8_whole(text, TEXT_SIZE - 1)] = '\0';
     err_tame(text, strlen(text), '?');
     if (err_verbosity >= from)
         put_line(mark, text);

@@ -1,6 +1,7 @@
 #include "base/utf8.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static size_t length(unsigned char first)
 {
@@ -28,6 +29,24 @@ size_t utf8_char(const char *p, size_t n, uint32_t *code)
         return 0;
     *code = c;
     return size;
+}
+
+size_t utf8_whole(const char *p, size_t n)
+{
+    for (size_t i = 1; i < 4 && i <= n; i++) {
+        unsigned char c = (unsigned char)p[n - i];
+        if ((c & 0xc0) != 0x80)
+            return length(c) > i ? n - i : n;
+    }
+    return n;
+}
+
+void utf8_copy(char *to, size_t size, struct slice text)
+{
+    size_t n = text.n < size ? text.n : utf8_whole(text.p, size - 1);
+    if (n > 0)
+        memcpy(to, text.p, n);
+    to[n] = '\0';
 }
 
 struct range {

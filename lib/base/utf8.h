@@ -12,6 +12,13 @@
  * 0 if none does: cut short, overlong, a surrogate, beyond U+10FFFF, or n is 0. */
 size_t utf8_char(const char *p, size_t n, uint32_t *code);
 
+/* How much of a text to keep that was cut behind n octets: n, without the beginning of a character
+ * that stands there. */
+size_t utf8_whole(const char *p, size_t n);
+
+/* Copies as many whole characters as fit, and a NUL. */
+void utf8_copy(char *to, size_t size, struct slice text);
+
 /* Characters that have no shape, or change what stands around them, besides the control characters:
  * a value that holds one does not look like what it is. */
 bool utf8_is_unseen(uint32_t code);

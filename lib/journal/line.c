@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/num.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <string.h>
@@ -283,8 +284,7 @@ void line_free_text(struct line_out *o, const char *key, struct slice value)
         line_slice(o, key, value);
         return;
     }
-    while (fits > 0 && ((unsigned char)value.p[fits] & 0xc0) == 0x80)
-        fits--; /* not in the middle of a UTF-8 character */
+    fits = utf8_whole(value.p, fits);
     char cut[LINE_MAX_SIZE];
     memcpy(cut, value.p, fits);
     memcpy(cut + fits, ELLIPSIS, sizeof ELLIPSIS - 1);

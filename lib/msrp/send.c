@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -138,8 +139,7 @@ static void end_by_code(struct msrp_sender *s, int code, struct slice reason)
     const char *why;
     int status = msrp_verdict(code, &why);
     s->outcome.code = code;
-    (void)snprintf(s->outcome.reason, sizeof(s->outcome.reason), "%.*s", (int)reason.n,
-                   reason.p ? reason.p : "");
+    utf8_copy(s->outcome.reason, sizeof(s->outcome.reason), reason);
     end(s, status, why);
 }
 

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "sip/agent_int.h"
 
 #include <errno.h>
@@ -95,9 +96,9 @@ void failure_make(struct failure *f, int status, int code, const char *reason, c
                   const char *text)
 {
     *f = (struct failure){.status = status, .code = code, .retry_after = -1};
-    (void)snprintf(f->reason, sizeof(f->reason), "%s", reason);
-    (void)snprintf(f->why, sizeof(f->why), "%s", why);
-    (void)snprintf(f->text, sizeof(f->text), "%s", text);
+    utf8_copy(f->reason, sizeof(f->reason), slice_of(reason));
+    utf8_copy(f->why, sizeof(f->why), slice_of(why));
+    utf8_copy(f->text, sizeof(f->text), slice_of(text));
 }
 
 void failure_set(struct sip_agent *a, int status, int code, const char *reason, const char *why,

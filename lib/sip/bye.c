@@ -1,6 +1,7 @@
 /* The end: BYE for a session, CANCEL for an INVITE without answer (RFC 3261 9, 15). */
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/utf8.h"
 #include "sip/agent_int.h"
 
 #include <errno.h>
@@ -43,7 +44,7 @@ static void finish(struct sip_agent *a, const char *method, int code, const char
     a->fate.method = method;
     a->fate.code = code;
     a->fate.why = why;
-    (void)snprintf(a->fate.reason, sizeof(a->fate.reason), "%s", reason);
+    utf8_copy(a->fate.reason, sizeof(a->fate.reason), slice_of(reason));
     bye_settled(a);
 }
 

@@ -1,9 +1,11 @@
 /* A final response that is no session: what it says for the error line and the journal, beside its
  * code (RFC 3261 21). */
 #include "base/buf.h"
+#include "base/mem.h"
 #include "sip/agent_int.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DETAIL_VALUES 8 /* of a list header that are told */
@@ -62,7 +64,7 @@ static const char *find_detail(const struct osip_message *m, char *text, size_t 
 void refusal_set(struct sip_agent *a, const struct osip_message *m, const struct sip_fault *fault)
 {
     struct failure *f = &a->failure;
-    char detail[sizeof(f->detail)], text[sizeof(f->text)];
+    char detail[sizeof(f->detail)], *text;
     const char *why = find_detail(m, detail, sizeof(detail));
     int code = sip_status(m);
 
@@ -71,9 +73,10 @@ void refusal_set(struct sip_agent *a, const struct osip_message *m, const struct
     if (fault != NULL)
         (void)snprintf(detail, sizeof(detail), "%s%s%s%s", fault->what[0] != '\0' ? "realm \"" : "",
                        fault->what, fault->what[0] != '\0' ? "\" " : "", fault->why);
-    (void)snprintf(text, sizeof(text), "refused: %d %s%s%s", code, reason_of(m),
-                   detail[0] != '\0' ? "; " : "", detail);
+    text =
+        mem_format("refused: %d %s%s%s", code, reason_of(m), detail[0] != '\0' ? "; " : "", detail);
     failure_set(a, sip_verdict(code), code, reason_of(m), why, text);
+    free(text);
     (void)snprintf(f->detail, sizeof(f->detail), "%s", detail);
     f->retry_after = header_number(m, "Retry-After", -1);
     if (fault != NULL && fault->hint != NULL)

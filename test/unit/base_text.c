@@ -99,6 +99,32 @@ static void shows(const char *text, size_t most, const char *want)
     buf_free(&b);
 }
 
+static void copies(size_t size, const char *text, const char *want)
+{
+    char to[8];
+    memset(to, 'x', sizeof to);
+    utf8_copy(to, size, slice_of(text));
+    tap_is_str(to, want, "whole characters");
+}
+
+/* Cut to a size, but never within a character; what is no UTF-8 is none. */
+static void test_cut(void)
+{
+    copies(8, "abc", "abc");
+    copies(4, "abc", "abc");
+    copies(3, "abc", "ab");
+    copies(1, "abc", "");
+    copies(8, NULL, "");
+    copies(4, "a\xc3\xa4z", "a\xc3\xa4");
+    copies(3, "a\xc3\xa4z", "a");
+    copies(5, "a\xe2\x82\xacz", "a\xe2\x82\xac");
+    copies(4, "a\xe2\x82\xacz", "a");
+    copies(3, "a\xe2\x82\xacz", "a");
+    copies(5, "a\xf0\x9f\x98\x80z", "a");
+    copies(6, "\x80\x80\x80\x80\x80\x80", "\x80\x80\x80\x80\x80");
+    copies(5, "a\xc3", "a\xc3");
+}
+
 static void test_utf8(void)
 {
     struct buf small = BUF_UP_TO(5);
@@ -278,6 +304,7 @@ int main(void)
     test_digits();
     test_groups();
     test_utf8();
+    test_cut();
     test_tame();
     test_slices();
     test_buffers();
