@@ -97,7 +97,7 @@ static int write_head(const struct config *c, const char *type, int64_t octets)
     err = file_write_all(STDOUT_FILENO, head.p, head.n);
     buf_free(&head);
     if (err)
-        err_line("stdout", strerror(err), NULL);
+        err_line(ERR_OUTPUT, strerror(err), NULL);
     return err ? EX_IOERR : EX_OK;
 }
 
@@ -112,7 +112,7 @@ static int write_content(const struct config *c, int fd, int64_t octets)
         return EX_NOINPUT;
     }
     if (err)
-        err_line(reading ? c->name : "stdout", strerror(err), NULL);
+        err_line(reading ? c->name : ERR_OUTPUT, strerror(err), NULL);
     return !err ? EX_OK : reading ? EX_NOINPUT : EX_IOERR;
 }
 
@@ -123,7 +123,7 @@ static int compose(const struct config *c, int fd)
     const char *type = found ? found : UNKNOWN_TYPE;
     int64_t octets = octets_ahead(fd);
     if (spoils_terminal(type))
-        err_die(EX_USAGE, "stdout", "binary content does not go to a terminal", "> m.cpim");
+        err_die(EX_USAGE, ERR_OUTPUT, "binary content does not go to a terminal", "> m.cpim");
     if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
         err_line(c->name, strerror(EISDIR), NULL);
         return EX_NOINPUT;
@@ -170,7 +170,7 @@ int main(int argc, char **argv)
                 "see cpm-compose --help");
     if (operands.count == 1 && strcmp(operands.operands[0], "-") != 0)
         c.file = operands.operands[0];
-    c.name = c.file ? c.file : "stdin";
+    c.name = c.file ? c.file : "standard input";
     status = open_content(&c, &fd);
     if (status)
         return status;

@@ -107,7 +107,7 @@ int main(int argc, char **argv)
                                   .where = OPT_COMMAND_LINE},
                                  {.name = "many",
                                   .kind = OPT_FLAG,
-                                  .help = "read \"RECIPIENT FILE\" lines from stdin",
+                                  .help = "read \"RECIPIENT FILE\" lines from standard input",
                                   .to = &c.many,
                                   .where = OPT_COMMAND_LINE},
                                  COMPOSE_OPTIONS(TO){0}};

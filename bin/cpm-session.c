@@ -16,7 +16,7 @@ static int get(struct session *s, char **operands)
     if (!value)
         return SESSION_NOT_THERE;
     printf("%s\n", value);
-    return session_finish();
+    return err_output();
 }
 
 /* Which of the options that not all of them know belong to which command. */

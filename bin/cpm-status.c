@@ -177,7 +177,7 @@ static int serve(struct server *s)
     s->loop = loop_new();
     int status = prepare(s);
     if (!status && !listeners_print(&s->listeners, s->secrets.cert))
-        err_warn("standard output does not take the address");
+        err_warn(ERR_OUTPUT " does not take the address");
     if (!status)
         loop_run(s->loop);
     http_free(s->http);

@@ -48,17 +48,17 @@
          .where = OPT_COMMAND_LINE},
 
 /* struct stage_options: alone, start_timeout_ms */
-#define STAGE_OPTIONS(TO)                                              \
-    {.name = "alone",                                                  \
-     .kind = OPT_FLAG,                                                 \
-     .help = "stdin and stdout are not the pipes of the other stages", \
-     .to = TO(alone)},                                                 \
-        {.name = "start-timeout",                                      \
-         .kind = OPT_DURATION,                                         \
-         .arg = "S",                                                   \
-         .help = "how long to wait for the other stages",              \
-         .to = TO(start_timeout_ms),                                   \
-         .min = 1,                                                     \
+#define STAGE_OPTIONS(TO)                                                       \
+    {.name = "alone",                                                           \
+     .kind = OPT_FLAG,                                                          \
+     .help = "standard input and output are not the pipes of the other stages", \
+     .to = TO(alone)},                                                          \
+        {.name = "start-timeout",                                               \
+         .kind = OPT_DURATION,                                                  \
+         .arg = "S",                                                            \
+         .help = "how long to wait for the other stages",                       \
+         .to = TO(start_timeout_ms),                                            \
+         .min = 1,                                                              \
          .max = 365 * DAY_MS},
 
 /* struct trace_options */

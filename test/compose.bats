@@ -132,10 +132,10 @@ hello" ]
   head -c 300000 /dev/zero >x.jpg
   run --separate-stderr bash -c 'cpm-compose "$@" x.jpg >/dev/full' - "${people[@]}"
   [ "$status" -eq 74 ]
-  [ "$stderr" = "cpm-compose: stdout: No space left on device" ]
+  [ "$stderr" = "cpm-compose: standard output: No space left on device" ]
   run --separate-stderr bash -c 'set -o pipefail; cpm-compose "$@" x.jpg | true' - "${people[@]}"
   [ "$status" -eq 74 ]
-  [ "$stderr" = "cpm-compose: stdout: Broken pipe" ]
+  [ "$stderr" = "cpm-compose: standard output: Broken pipe" ]
 }
 
 @test "binary content does not go to a terminal" {

@@ -112,8 +112,8 @@ assert_summary() { # TEXT
   run -66 --separate-stderr cpm-queue -Q q add --from "$ALICE" --many <list
   [ "${#lines[@]}" -eq 251 ]
   [ "${#stderr_lines[@]}" -eq 3 ]
-  [[ ${stderr_lines[0]} == *'stdin: line 251: none: No such file'* ]]
-  [[ ${stderr_lines[1]} == *'stdin: line 252: nonsense: '*'(recipients are like sip:bob@example.com)' ]]
+  [[ ${stderr_lines[0]} == *'standard input: line 251: none: No such file'* ]]
+  [[ ${stderr_lines[1]} == *'standard input: line 252: nonsense: '*'(recipients are like sip:bob@example.com)' ]]
   [[ ${lines[250]} == *$'\tsip:last@example.net\tm1' ]]
   assert_count waiting 251
   assert_sound

@@ -220,7 +220,7 @@ f"
   make_message 1000
   run --separate-stderr timeout $GUARD sh -c 'cpm-deliver -s s --from "$1" --to "$2" m.cpim >/dev/full' sh "$ALICE" "$BOB"
   assert_status "$status" 0
-  [[ $stderr == *"stdout: No space left on device"* ]]
+  [[ $stderr == *"standard output: No space left on device"* ]]
 }
 
 @test "cpm-session wait --timeout 0 asks whether it is there now" {

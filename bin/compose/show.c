@@ -132,10 +132,7 @@ int show(int fd, const char *name)
         status = EX_DATAERR;
     } else {
         print_message(&s);
-        if (fflush(stdout) != 0 || ferror(stdout)) {
-            err_line("stdout", strerror(errno), NULL);
-            status = EX_IOERR;
-        }
+        status = err_output();
     }
     free(s.head);
     return status;

@@ -21,7 +21,7 @@ int message_from_stdin(int *fd)
     if (!err)
         err = cpim_copy(STDIN_FILENO, *fd, UINT64_MAX, &copied, &reading);
     if (err)
-        err_line(reading ? "stdin" : "temporary file", strerror(err), NULL);
+        err_line(reading ? "standard input" : "temporary file", strerror(err), NULL);
     return !err ? EX_OK : reading ? EX_NOINPUT : EX_OSERR;
 }
 

@@ -146,7 +146,7 @@ static char *composed_name(const struct plan *p)
 int plan_print(struct plan *p)
 {
     if (!p->content && strcmp(p->message, "-") == 0) {
-        err_line("-", "a message on stdin is nothing that can be pasted", "name a file");
+        err_line("-", "a message on standard input is nothing that can be pasted", "name a file");
         return EX_USAGE;
     }
     char *message = p->content ? composed_name(p) : mem_dup(p->message);
@@ -165,10 +165,7 @@ int plan_print(struct plan *p)
             print_command(&p->stage[i]);
             (void)fputs(i + 1 < STAGES ? " |\n" : "\n", stdout);
         }
-        if (fflush(stdout) != 0 || ferror(stdout)) {
-            err_line("stdout", strerror(errno), NULL);
-            status = EX_IOERR;
-        }
+        status = err_output();
     }
     free(message);
     return status;

@@ -39,7 +39,7 @@ static int cannot_write(const struct adding *a, int err)
 static void complain(const struct adding *a, const char *what, const char *why, const char *hint)
 {
     if (a->line > 0)
-        err_linef("stdin", hint, "line %lu: %s: %s", a->line, what, why);
+        err_linef("standard input", hint, "line %lu: %s: %s", a->line, what, why);
     else
         err_line(what, why, hint);
 }
@@ -188,7 +188,7 @@ static int take(struct adding *a, const char *file, const struct opt_list *to)
         complain(a, file, strerror(errno), NULL);
         return EX_NOINPUT;
     }
-    int status = take_body(a, is_stdin ? "stdin" : file, to, in, &b);
+    int status = take_body(a, is_stdin ? "standard input" : file, to, in, &b);
     if (!is_stdin)
         (void)close(in);
     if (!status)
@@ -229,7 +229,7 @@ static int commit(struct adding *a)
     for (size_t i = 0; i < a->line_count; i++)
         free(a->lines[i]);
     a->line_count = 0;
-    return err ? cannot_write(a, err) : finish_stdout();
+    return err ? cannot_write(a, err) : err_output();
 }
 
 /* --- One item a line: the recipient, a blank or tab, the file. */
@@ -239,13 +239,14 @@ static int take_line(struct adding *a, char *line)
     size_t n = strcspn(line, " \t");
     char *file = line + n + strspn(line + n, " \t");
     if (n == 0 || !*file) {
-        err_linef("stdin", "RECIPIENT FILE", "line %lu has no recipient or no file", a->line);
+        err_linef("standard input", "RECIPIENT FILE", "line %lu has no recipient or no file",
+                  a->line);
         return EX_USAGE;
     }
     char *to = slice_dup((struct slice){line, n});
     const char *one[] = {to};
     if (strcmp(file, "-") == 0) {
-        err_linef("stdin", "name a file", "line %lu: these lines are on it", a->line);
+        err_linef("standard input", "name a file", "line %lu: these lines are on it", a->line);
         free(to);
         return EX_USAGE;
     }
@@ -283,7 +284,7 @@ static int add_many(struct adding *a)
         }
     }
     if (ferror(stdin)) {
-        err_line("stdin", strerror(errno), NULL);
+        err_line("standard input", strerror(errno), NULL);
         status = status ? status : EX_NOINPUT;
     }
     free(line);

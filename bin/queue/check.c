@@ -33,7 +33,7 @@ int check(const struct config *c, char **operands, int count)
     if (err)
         err_line(queue_folder(q), strerror(err), NULL);
     queue_close(q);
-    status = finish_stdout();
+    status = err_output();
     if (err)
         return status_of_error(err);
     return status ? status : f.found > f.mended ? FOUND : EX_OK;

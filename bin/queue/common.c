@@ -49,14 +49,6 @@ int open_queue(const struct config *c, bool make, struct queue **q)
     }
 }
 
-int finish_stdout(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return EX_OK;
-    err_line("stdout", strerror(errno), NULL);
-    return EX_IOERR;
-}
-
 /* RFC 3339 in UTC, with milliseconds or without. */
 static int parse_time(const char *text, int64_t *ms)
 {

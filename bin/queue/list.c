@@ -203,7 +203,7 @@ int list(const struct config *c, char **operands, int count)
     if (err)
         err_line(queue_folder(l.queue), strerror(err), NULL);
     queue_close(l.queue);
-    status = finish_stdout();
+    status = err_output();
     return err ? EX_IOERR : status;
 }
 
@@ -286,6 +286,6 @@ int show(const struct config *c, char **operands, int count)
             printf("\n");
     }
     queue_close(q);
-    int written = finish_stdout();
+    int written = err_output();
     return status ? status : written;
 }

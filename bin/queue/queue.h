@@ -46,7 +46,6 @@ int check(const struct config *c, char **operands, int count);
 int open_queue(const struct config *c, bool make,
                struct queue **q); /* says what is wrong; status */
 int status_of_error(int error);   /* of an errno value of ours: 71, 74, 77 */
-int finish_stdout(void);
 
 /* "72h", or "2026-12-01T10:00:00Z": then wall milliseconds. 0 or EINVAL. */
 int parse_when(const char *text, int64_t now_ms, int64_t *when_ms);

@@ -257,7 +257,7 @@ static int summary(const struct runner *r)
     if (c->busy)
         printf(", under way elsewhere %lu", c->busy);
     printf("\n");
-    return finish_stdout();
+    return err_output();
 }
 
 static int pass(struct runner *r)

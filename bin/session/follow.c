@@ -9,14 +9,6 @@
 
 #define APPEARS_MS 250
 
-int session_finish(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return EX_OK;
-    err_line("stdout", strerror(errno), NULL);
-    return EX_IOERR;
-}
-
 static int read_on(struct session *s)
 {
     bool grew;

@@ -40,7 +40,7 @@ static int print(const struct buf *out)
 {
     if (out->n > 0)
         (void)fwrite(out->p, 1, out->n, stdout);
-    return session_finish();
+    return err_output();
 }
 
 static struct ladder *new_ladder(const struct session *s)

@@ -14,8 +14,6 @@ struct session {
     const char *color, *attempt;
 };
 
-int session_finish(void); /* of stdout: 0, or 74 with its line */
-
 /* Opens the file and reads it; the handler (NULL: none) sees its lines. 0, or an exit status with
  * its line said. */
 int session_read(struct session *s, journal_line_h *on_line, void *arg);

@@ -324,7 +324,7 @@ static bool show_more(void *arg)
     else if (!w->live)
         print_table(w);
     w->live = true;
-    w->status = session_finish();
+    w->status = err_output();
     return w->status != EX_OK || journal_has(w->s->journal, "outcome");
 }
 
@@ -340,7 +340,7 @@ int session_show(struct session *s, char **operands)
             print_json(w);
         else
             print_table(w);
-        w->status = session_finish();
+        w->status = err_output();
     }
     status = status ? status : w->status;
     for (size_t i = 0; i < w->attempt_count; i++)

@@ -179,6 +179,14 @@ void err_wire(const char *headline, const char *lines, size_t n)
     }
 }
 
+int err_output(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EX_OK;
+    err_line(ERR_OUTPUT, strerror(errno), NULL);
+    return EX_IOERR;
+}
+
 void err_die(int status, const char *what, const char *why, const char *hint)
 {
     err_line(what, why, hint);

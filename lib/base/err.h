@@ -47,6 +47,11 @@ void err_listen(void (*listener)(const char *mark, const char *text, size_t n));
 /* In a fork: what still waits for the reader of stderr is the parent's to write. */
 void err_forget(void);
 
+/* What standard output is called. err_output ends what was printed there: EX_OK, or EX_IOERR with
+ * its line where it did not take it all. */
+#define ERR_OUTPUT "standard output"
+int err_output(void);
+
 _Noreturn void err_die(int status, const char *what, const char *why, const char *hint);
 
 /* Ends the process by that signal, as a shell expects it of one that was caught and obeyed. */

@@ -81,9 +81,9 @@ static void hold(const char *p, size_t n)
 static void tell_dropped(void)
 {
     char text[DROPPED_MAX];
-    int n =
-        snprintf(text, sizeof text, "%s: the reader of stderr is slow: %lu lines were dropped\n",
-                 err_name(), out.dropped);
+    int n = snprintf(text, sizeof text,
+                     "%s: the reader of standard error is slow: %lu lines were dropped\n",
+                     err_name(), out.dropped);
     out.dropped = 0;
     hold(text, n > 0 && (size_t)n < sizeof text ? (size_t)n : 0);
 }

@@ -178,7 +178,5 @@ void opt_print_settings(const struct opt_settings *all)
 
 void opt_finish_output(void)
 {
-    if (fflush(stdout) != 0 || ferror(stdout))
-        err_die(EX_IOERR, "standard output", strerror(errno), NULL);
-    exit(EX_OK);
+    exit(err_output());
 }

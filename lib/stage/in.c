@@ -27,7 +27,7 @@ static void take_bytes(struct in *in, struct slice bytes)
         if (!newline)
             return;
         if (in->overlong)
-            err_warn("stdin: a line of more than %d octets was dropped", LINE_MAX_SIZE);
+            err_warn("standard input: a line of more than %d octets was dropped", LINE_MAX_SIZE);
         else if (in->line.n > 0)
             in->ops->take(in->arg, buf_slice(&in->line));
         in->any = true;

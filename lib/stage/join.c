@@ -62,7 +62,7 @@ void stage_try_to_start(struct stage *s)
 static void nobody_came(struct stage *s)
 {
     if (stage_in_pipeline(s) && !s->in.open && !s->in.any)
-        refuse(s, EX_TEMPFAIL, "stdin ended before any line",
+        refuse(s, EX_TEMPFAIL, "standard input ended before any line",
                "a stage by itself needs --alone or </dev/null");
     else
         refuse(s, EX_TEMPFAIL, "no attempt to join", "start the other stages");

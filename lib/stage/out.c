@@ -84,7 +84,8 @@ static void reader_gone(struct out *o)
 static void give_up(struct out *o, int err)
 {
     if (err != EPIPE && err != ECONNRESET && err != EBADF)
-        err_warn("stdout: %s: lines were dropped (the session file has them)", strerror(err));
+        err_warn("%s: %s: lines were dropped (the session file has them)", ERR_OUTPUT,
+                 strerror(err));
     reader_gone(o);
 }
 
@@ -253,7 +254,8 @@ void out_close(struct out *o)
 {
     out_flush(o);
     if (!out_empty(o) || o->lost)
-        err_warn("stdout: the reader is too slow: lines were dropped (the session file has them)");
+        err_warn(ERR_OUTPUT
+                 ": the reader is too slow: lines were dropped (the session file has them)");
     if (!o->gone)
         reader_gone(o);
     if (o->own)

@@ -162,7 +162,7 @@ static void copy_line(struct stage *s, struct slice text)
     if (s->role == ROLE_BYE && seen_has(&s->seen, whole))
         return;
     if (line_parse(text, &s->line) != 0) {
-        err_step("stdin: a line that is no event line was dropped");
+        err_step("standard input: a line that is no event line was dropped");
         return;
     }
     if (s->line.wall_ms == 0) {
