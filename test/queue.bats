@@ -279,7 +279,7 @@ assert_summary() { # TEXT
   done
 }
 
-@test "check tells of files that are no entries, by their paths, and leaves them" {
+@test "check tells of what is not the queue's, by its path, and leaves it" {
   local path
   start_sink
   add_message one "$BOB"
@@ -290,6 +290,14 @@ assert_summary() { # TEXT
     rm "$path"
     assert_sound
   done
+  mkdir q/junk
+  touch q/junk/file q/core q/.hidden
+  run -1 cpm-queue -Q q check --repair
+  for path in q/junk q/core q/.hidden; do
+    [ -e "$path" ]
+    grep -xF "$path: is no part of a queue: move it away" <<<"$output"
+  done
+  [ "${#lines[@]}" -eq 3 ]
 }
 
 @test "run: a fault of our own ends the pass; nothing is given up" {

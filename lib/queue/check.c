@@ -8,7 +8,6 @@
 #include "base/lock.h"
 #include "base/mem.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -51,14 +50,6 @@ static void take_stray(void *arg, const char *path)
     tell(arg, path, "is no name of an entry: move it away", false);
 }
 
-static void take_stray_body(struct check *c, const char *name)
-{
-    char *path = queue_body_path(c->q, name);
-    if (name[0] != '.')
-        take_stray(c, path);
-    free(path);
-}
-
 static int by_id(const void *a, const void *b)
 {
     const struct queue_name *x = a, *y = b;
@@ -70,34 +61,38 @@ static int by_text(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-static int take_bodies(struct check *c)
+static bool take_body(void *arg, const char *name)
 {
-    DIR *d = opendir(c->q->msg);
-    int err = 0;
-    if (!d)
-        return errno;
-    for (;;) {
-        errno = 0;
-        const struct dirent *e = readdir(d);
-        if (!e) {
-            err = errno;
-            break;
-        }
-        if (!queue_is_id(e->d_name)) {
-            take_stray_body(c, e->d_name);
-            continue;
-        }
-        if ((c->body_count & (c->body_count - 1)) == 0)
-            c->bodies = mem_grow(c->bodies, c->body_count ? c->body_count * 2 : 1, QUEUE_ID_SIZE);
-        memcpy(c->bodies[c->body_count++], e->d_name, QUEUE_ID_SIZE);
+    struct check *c = arg;
+    if (!queue_is_id(name)) {
+        char *path = queue_body_path(c->q, name);
+        take_stray(c, path);
+        free(path);
+        return true;
     }
-    (void)closedir(d);
-    return err;
+    if ((c->body_count & (c->body_count - 1)) == 0)
+        c->bodies = mem_grow(c->bodies, c->body_count ? c->body_count * 2 : 1, QUEUE_ID_SIZE);
+    memcpy(c->bodies[c->body_count++], name, QUEUE_ID_SIZE);
+    return true;
+}
+
+/* In the queue's own folder nothing of ours is ever left over. */
+static bool take_part(void *arg, const char *name)
+{
+    struct check *c = arg;
+    if (queue_is_part(name))
+        return true;
+    char *path = queue_sub(c->q, name);
+    tell(c, path, "is no part of a queue: move it away", false);
+    free(path);
+    return true;
 }
 
 static int take_all(struct check *c)
 {
-    int err = take_bodies(c);
+    int err = queue_read(c->q->folder, take_part, c);
+    if (!err)
+        err = queue_read(c->q->msg, take_body, c);
     for (int s = QUEUE_WAIT; s <= QUEUE_FAILED && !err; s++)
         err = queue_walk(c->q, (enum queue_state)s, take_name, take_stray, c);
     if (c->count > 0)
@@ -241,8 +236,9 @@ static void check_suspect(struct check *c, const struct queue_name *n)
 }
 
 /* What lies in tmp/ without its maker. */
-static void check_leftover(struct check *c, const char *name)
+static bool check_leftover(void *arg, const char *name)
 {
+    struct check *c = arg;
     int fd;
     bool made = false;
     char *path = mem_format("%s/%s", c->q->tmp, name);
@@ -254,20 +250,7 @@ static void check_leftover(struct check *c, const char *name)
     if (err != ENOENT && !made)
         tell(c, path, "was left by one who died", c->repair && !err && file_remove(path) == 0);
     free(path);
-}
-
-static int check_leftovers(struct check *c)
-{
-    DIR *d = opendir(c->q->tmp);
-    if (!d)
-        return errno;
-    const struct dirent *e;
-    while ((e = readdir(d))) {
-        if (e->d_name[0] != '.')
-            check_leftover(c, e->d_name);
-    }
-    (void)closedir(d);
-    return 0;
+    return true;
 }
 
 static int look_again(struct check *c)
@@ -279,7 +262,7 @@ static int look_again(struct check *c)
         check_orphan(c, c->orphans[i]);
     for (size_t i = 0; i < c->suspect_count; i++)
         check_suspect(c, &c->suspects[i]);
-    err = check_leftovers(c);
+    err = queue_read(c->q->tmp, check_leftover, c);
     queue_step_end(c->q);
     return err;
 }

@@ -11,16 +11,26 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char *const parts[] = {"tmp", "msg", "wait", "held", "done", "failed"};
+enum { PARTS = sizeof parts / sizeof *parts };
+
+bool queue_is_part(const char *name)
+{
+    bool is = strcmp(name, "lock") == 0;
+    for (size_t i = 0; i < PARTS; i++)
+        is = is || strcmp(name, parts[i]) == 0;
+    return is;
+}
+
 /* Makes all folders and syncs them. FOLDER/lock comes last: where it is, all else is durable, so a
  * maker that died half way is finished by the next one. */
 static int make(struct queue *q)
 {
-    static const char *const names[] = {"tmp", "msg", "wait", "held", "done", "failed"};
     int err = file_make_folder(q->folder);
     if (!err)
         err = file_check_folder(q->folder);
-    for (size_t i = 0; i < sizeof names / sizeof *names && !err; i++) {
-        char *path = queue_sub(q, names[i]);
+    for (size_t i = 0; i < PARTS && !err; i++) {
+        char *path = queue_sub(q, parts[i]);
         err = file_make_folder(path);
         free(path);
     }

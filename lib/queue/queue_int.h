@@ -23,12 +23,17 @@ struct queue {
 int queue_step(struct queue *q, bool alone);
 void queue_step_end(struct queue *q);
 
+bool queue_is_part(const char *name);                     /* of the queue's own folder */
 char *queue_sub(const struct queue *q, const char *name); /* FOLDER/NAME; the caller frees it */
 
 /* The ID of an entry; another `round` gives another one. */
 void queue_make_id(char id[QUEUE_ID_SIZE], const char *to, const char *message, unsigned round);
 uint64_t queue_hash(uint64_t seed, const char *text);
 void queue_day(char day[QUEUE_DAY_SIZE], int64_t wall_ms);
+
+/* The names in a folder, all but "." and "..", until the handler gives false. */
+typedef bool queue_file_h(void *arg, const char *name);
+int queue_read(const char *folder, queue_file_h *handler, void *arg);
 
 int queue_make_day(struct queue *q, const char *day);
 

@@ -51,58 +51,75 @@ static bool is_dot(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* *stop: the handler has had enough. */
-static int walk_folder(const struct walk *w, const char *folder, bool *stop)
+int queue_read(const char *folder, queue_file_h *handler, void *arg)
 {
-    struct queue_name n;
     DIR *d = opendir(folder);
     if (!d)
         return errno;
-    for (;;) {
+    const struct dirent *e;
+    do {
         errno = 0;
-        const struct dirent *e = readdir(d);
-        if (!e || *stop)
-            break;
-        if (is_dot(e->d_name))
-            continue;
-        if (queue_parse(w->state, w->day, e->d_name, &n))
-            *stop = !w->handler(w->arg, &n);
-        else
-            tell_stray(w, folder, e->d_name);
-        errno = 0;
-    }
-    int err = errno;
+        e = readdir(d);
+    } while (e && (is_dot(e->d_name) || handler(arg, e->d_name)));
+    int err = e ? 0 : errno;
     (void)closedir(d);
     return err;
+}
+
+struct folder {
+    const struct walk *walk;
+    const char *path;
+    bool *stop; /* the handler has had enough */
+};
+
+static bool on_name(void *arg, const char *name)
+{
+    const struct folder *f = arg;
+    const struct walk *w = f->walk;
+    struct queue_name n;
+    if (queue_parse(w->state, w->day, name, &n))
+        *f->stop = !w->handler(w->arg, &n);
+    else
+        tell_stray(w, f->path, name);
+    return !*f->stop;
+}
+
+static int walk_folder(const struct walk *w, const char *path, bool *stop)
+{
+    struct folder f = {w, path, stop};
+    return queue_read(path, on_name, &f);
+}
+
+struct days {
+    const char *folder;
+    queue_day_h *handler;
+    const struct walk *strays;
+    void *arg;
+    bool *stop;
+    int error;
+};
+
+static bool on_day(void *arg, const char *name)
+{
+    struct days *d = arg;
+    if (!queue_is_day(name)) {
+        tell_stray(d->strays, d->folder, name);
+        return true;
+    }
+    char *path = mem_format("%s/%s", d->folder, name);
+    d->error = d->handler(d->arg, name, path, d->stop);
+    if (d->error == ENOENT)
+        d->error = 0; /* somebody has purged it */
+    free(path);
+    return !d->error && !*d->stop;
 }
 
 static int each_day(const char *folder, queue_day_h *handler, const struct walk *strays, void *arg,
                     bool *stop)
 {
-    DIR *d = opendir(folder);
-    int err = 0;
-    if (!d)
-        return errno;
-    while (!err && !*stop) {
-        errno = 0;
-        const struct dirent *e = readdir(d);
-        if (!e) {
-            err = errno;
-            break;
-        }
-        if (is_dot(e->d_name))
-            continue;
-        if (!queue_is_day(e->d_name)) {
-            tell_stray(strays, folder, e->d_name);
-            continue;
-        }
-        char *path = mem_format("%s/%s", folder, e->d_name);
-        err = handler(arg, e->d_name, path, stop);
-        err = err == ENOENT ? 0 : err; /* somebody has purged it */
-        free(path);
-    }
-    (void)closedir(d);
-    return err;
+    struct days d = {folder, handler, strays, arg, stop, 0};
+    int err = queue_read(folder, on_day, &d);
+    return d.error ? d.error : err;
 }
 
 static int walk_day(void *arg, const char *day, const char *path, bool *stop)
