@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rand.h"
-#include "base/spawn.h"
 #include "bin/deliver/deliver.h"
 #include "bin/options.h"
 
@@ -48,7 +47,6 @@ static bool wants_compose(void)
 
 int main(int argc, char **argv)
 {
-    spawn_own_title(argc, argv);
     err_program("cpm-deliver");
     struct plan p = {0};
     bool dry_run = false;

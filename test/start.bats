@@ -83,14 +83,16 @@ executed() { # makes the stages be found elsewhere
   diff loaded as-executed
 }
 
-@test "longer arguments than cpm-deliver's own are shown too" {
+@test "ps shows the arguments of a loaded stage, however many, and its environment" {
   local name
   name=$(printf '%0100d' 0).session
   start_sink --behave invite=180 --behave ring-ms=60000
   make_message 1000
-  ringing "$name" --user-agent 'Some agent/1.0'
+  MARK=1 ringing "$name" --user-agent 'Some agent/1.0'
   ps -o args= -p "${PID[cpm-invite]}" >args
+  tr '\0' '\n' <"/proc/${PID[cpm-invite]}/environ" >environ
   hang_up
+  grep -x MARK=1 environ
   grep -q "^$CPM_BIN/cpm-invite -s $name --attempt=.* --user-agent=Some agent/1.0$" args
 }
 

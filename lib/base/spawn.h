@@ -33,11 +33,6 @@ int spawn_group(const char *path, char *const argv[], const struct spawn_fd *fds
  * cannot be ends with a line on stderr and 127 or 126, as under a shell. For a process with one
  * thread, and nothing in stdio's buffers. */
 #define SPAWN_LOADABLE __attribute__((visibility("default")))
-int spawn_loaded(const char *path, char *const argv[], const struct spawn_fd *fds, size_t n,
-                 pid_t *pid);
-
-/* Call first in main: where the kernel keeps this program's arguments, the arguments of the loaded
- * ones will be seen. Without it they are seen under this program's. */
-void spawn_own_title(int argc, char **argv);
+int spawn_loaded(const char *path, char **argv, const struct spawn_fd *fds, size_t n, pid_t *pid);
 
 #endif

@@ -3,15 +3,18 @@
  * program's own is new anyway: a shared object brings its own data. */
 #include "base/spawn_int.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/slice.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -23,12 +26,6 @@
 #define NOT_FOUND      127
 
 extern char **environ;
-
-/* Where the kernel finds what ps shows: our arguments, and the environment behind them. */
-static struct {
-    char *at;
-    size_t arguments, all;
-} title;
 
 /* --- Descriptors and signals. */
 
@@ -62,55 +59,61 @@ static int reset_signals(void)
 
 /* --- What ps shows. */
 
-void spawn_own_title(int argc, char **argv)
-{
-    char *end = argv[0];
-    for (int i = 0; i < argc && argv[i] == end; i++)
-        end += strlen(argv[i]) + 1;
-    title.at = argv[0];
-    title.arguments = (size_t)(end - argv[0]);
-    for (char **e = environ; e && *e == end; e++)
-        end += strlen(*e) + 1;
-    title.all = (size_t)(end - argv[0]);
-}
+/* Fields of /proc/self/stat, counted as in proc(5). */
+enum {
+    STATE = 3,
+    START_CODE = 26,
+    END_CODE = 27,
+    START_STACK = 28,
+    START_DATA = 45,
+    END_DATA = 46,
+    START_BRK = 47,
+    ENV_START = 50,
+    ENV_END = 51
+};
 
-static size_t count(char *const v[])
+/* A field that is no number (or below 0) is left at 0. */
+static bool read_fields(uint64_t field[ENV_END + 1])
 {
-    size_t n = 0;
-    while (v[n])
-        n++;
-    return n;
-}
-
-static char **copy_all(char *const v[])
-{
-    size_t n = count(v);
-    char **copy = mem_grow(NULL, n + 1, sizeof *copy);
-    for (size_t i = 0; i < n; i++)
-        copy[i] = mem_dup(v[i]);
-    copy[n] = NULL;
-    return copy;
-}
-
-/* Arguments that need more room than ours had go on over the environment, which moves away. The
- * kernel then shows a single text: so it is with blanks between them. */
-static void set_title(char *const argv[])
-{
-    size_t n = 0, needed = 0;
-    for (size_t i = 0; argv[i]; i++)
-        needed += strlen(argv[i]) + 1;
-    bool fits = needed <= title.arguments;
-    size_t room = fits ? title.arguments : title.all;
-    if (!fits)
-        environ = copy_all(environ);
-    for (size_t i = 0; argv[i] && n < room; i++) {
-        size_t length = strnlen(argv[i], room - n - 1);
-        memcpy(title.at + n, argv[i], length);
-        n += length;
-        title.at[n++] = fits ? '\0' : ' ';
+    char text[1024];
+    int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+    if (fd >= 0)
+        (void)close(fd);
+    const char *name_end = n > 0 ? memrchr(text, ')', (size_t)n) : NULL;
+    struct slice rest = {name_end, name_end ? (size_t)(text + n - name_end) : 0};
+    (void)slice_cut(&rest, ' ');
+    for (int i = STATE; i <= ENV_END; i++) {
+        if (!slice_number(slice_cut(&rest, ' '), UINT64_MAX, &field[i]))
+            field[i] = 0;
     }
-    if (n > 0)
-        memset(title.at + n - 1, 0, room - n + 1);
+    return rest.p != NULL; /* there is one more */
+}
+
+/* The kernel is told where the arguments lie now. One that cannot be told (it was built without
+ * CHECKPOINT_RESTORE) goes on showing ours. */
+static void set_title(char **argv)
+{
+    uint64_t field[ENV_END + 1];
+    struct buf words = BUF_UP_TO(SIZE_MAX); /* shown as long as we live */
+    int err = 0;
+    for (size_t i = 0; argv[i] && !err; i++)
+        err = buf_add(&words, argv[i], strlen(argv[i]) + 1);
+    if (err || !read_fields(field))
+        return;
+    struct prctl_mm_map map = {.start_code = field[START_CODE],
+                               .end_code = field[END_CODE],
+                               .start_data = field[START_DATA],
+                               .end_data = field[END_DATA],
+                               .start_brk = field[START_BRK],
+                               .brk = (uint64_t)(uintptr_t)sbrk(0),
+                               .start_stack = field[START_STACK],
+                               .arg_start = (uint64_t)(uintptr_t)words.p,
+                               .arg_end = (uint64_t)(uintptr_t)words.p + words.n,
+                               .env_start = field[ENV_START],
+                               .env_end = field[ENV_END],
+                               .exe_fd = (uint32_t)-1};
+    (void)prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0);
 }
 
 /* --- The program. */
@@ -152,8 +155,7 @@ static program *load(const char *path)
     return object ? (program *)dlsym(object, "main") : NULL;
 }
 
-static _Noreturn void become(const char *path, char *const argv[], const struct spawn_fd *fds,
-                             size_t n)
+static _Noreturn void become(const char *path, char **argv, const struct spawn_fd *fds, size_t n)
 {
     err_forget(); /* what waits for stderr is the parent's to write */
     int err = place_descriptors(fds, n);
@@ -166,17 +168,17 @@ static _Noreturn void become(const char *path, char *const argv[], const struct 
     }
     if (!run)
         err_die(err == ENOENT ? NOT_FOUND : CANNOT_EXECUTE, path, strerror(err), NULL);
-    char **own = copy_all(argv); /* they may lie where the title is written */
-    if (title.at)
-        set_title(own);
-    program_invocation_name = own[0];
-    program_invocation_short_name = basename(own[0]);
+    set_title(argv);
+    int argc = 0;
+    while (argv[argc])
+        argc++;
+    program_invocation_name = argv[0];
+    program_invocation_short_name = basename(argv[0]);
     (void)prctl(PR_SET_NAME, program_invocation_short_name);
-    exit(run((int)count(own), own));
+    exit(run(argc, argv));
 }
 
-int spawn_loaded(const char *path, char *const argv[], const struct spawn_fd *fds, size_t n,
-                 pid_t *pid)
+int spawn_loaded(const char *path, char **argv, const struct spawn_fd *fds, size_t n, pid_t *pid)
 {
     if (loader_has_orders() || !is_beside(path) || gives_rights(path))
         return spawn(path, argv, fds, n, pid);
