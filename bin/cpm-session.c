@@ -103,7 +103,7 @@ int main(int argc, char **argv)
          .where = OPT_COMMAND_LINE},
         {.name = "mask",
          .kind = OPT_FLAG,
-         .help = "ladder: show no user part of an address",
+         .help = "ladder: name nobody: no users, names or numbers",
          .to = &s.mask},
         {.name = "color",
          .kind = OPT_CHOICE,

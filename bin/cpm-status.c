@@ -234,7 +234,7 @@ int main(int argc, char **argv)
                                 .where = OPT_COMMAND_LINE},
                                {.name = "mask",
                                 .kind = OPT_FLAG,
-                                .help = "show no user part of an address",
+                                .help = "name nobody: no users, names or numbers",
                                 .to = &c->mask},
                                {.name = "stuck-after",
                                 .kind = OPT_DURATION,

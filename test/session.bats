@@ -90,6 +90,17 @@ plain() { # without colours
     ! grep -qE 'alice|bob' masked
     grep -q 'sip:\*\*\*@example.com' masked
   done
+  # A recipient of a direct address, whose refusal says more than it should.
+  cat >s <<'END'
+2026-11-22T10:00:00.000Z cpm-invite[1] attempt.start sid=abc n=1
+2026-11-22T10:00:00.100Z cpm-invite[1] entry sid=abc from=tel:+15550100 to=sip:192.0.2.7
+2026-11-22T10:00:00.200Z cpm-invite[1] invite.sent sid=abc uri=sip:192.0.2.7 next-hop=192.0.2.7:5060 transport=udp
+2026-11-22T10:00:01.000Z cpm-invite[1] invite.failed sid=abc status=75 code=480 reason="call (555) 010-0199" why=refused
+END
+  cpm-session ladder --mask s >masked
+  grep -q 'tel:\*\*\* to sip:192.0.2.7' masked
+  grep -q '480 call \*\*\*' masked
+  ! grep -qE '5550100|010-0199' masked
 }
 
 @test "ladder: a delivery, drawn from its file" {

@@ -5,8 +5,10 @@
 
 #include "base/slice.h"
 
-/* A new text, in which the session ids of all MSRP paths are ***; with `mask` the users and numbers
- * of addresses too. The caller frees it. */
+/* A new text, in which the session ids of all MSRP paths are ***; with `mask` also the users of
+ * addresses, the names beside them, and what looks like a telephone number (a value of digits alone
+ * is a count, and stays). Hosts stay, and so does a name in the midst of other words. The caller
+ * frees it. */
 char *journal_clean(struct slice text, bool mask);
 
 #endif

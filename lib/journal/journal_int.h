@@ -34,4 +34,13 @@ struct journal {
 
 bool journal_is_one(int fd); /* is this file a journal, as far as its beginning tells? */
 
+/* --- clean.c. What stands for what is hidden. */
+#define HIDDEN "***"
+void clean_add(struct buf *b, const char *p, size_t n);
+bool clean_ends_word(char c);
+
+/* --- mask.c. One after the other; each hides one kind of thing. */
+typedef void clean_step(struct slice text, struct buf *out);
+extern clean_step *const mask_steps[]; /* up to NULL */
+
 #endif

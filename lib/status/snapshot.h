@@ -9,7 +9,7 @@
  *
  * Times are milliseconds since 1970 (wall clock), 0: none; sizes are octets. Errors are errno
  * values. Texts stay valid until the next update (or the loop's); they are cleaned: the session ids
- * of MSRP paths are left out, and with `mask` the users of all addresses too. They are octets from
+ * of MSRP paths are left out, and with `mask` what names a person too. They are octets from
  * outside all the same: what writes them into HTML or JSON has to escape them. */
 #ifndef STATUS_SNAPSHOT_H
 #define STATUS_SNAPSHOT_H
@@ -19,7 +19,7 @@
 struct snapshot;
 
 struct snapshot_options {
-    bool mask;              /* no users of addresses anywhere */
+    bool mask;              /* nobody is named (journal_clean) */
     int64_t since_ms;       /* the counters count what happened from then on */
     int64_t stuck_after_ms; /* for snapshot_health: so long nothing may be overdue */
 };
@@ -187,7 +187,7 @@ bool snapshot_reasons(const struct snapshot *s, size_t limit, status_group_h *ha
  * be cleaned first: the caller frees it. */
 int snapshot_journal(struct snapshot *s, const char *id, journal_line_h *handler, void *arg);
 char *snapshot_clean(const struct snapshot *s, struct slice value);
-bool snapshot_masks(const struct snapshot *s); /* are users hidden? */
+bool snapshot_masks(const struct snapshot *s); /* is nobody named? */
 
 /* --- Recent attempts that have ended, also of entries that are gone by now. The newest first. */
 
