@@ -49,12 +49,13 @@ enum tls_check {
     TLS_CHECK_CHAIN, /* leads to a root that we trust; of a client: if it shows any */
     TLS_CHECK_SIP,   /* and is of that SIP domain: sip: URI or DNS name, no wildcards (RFC 5922) */
     TLS_CHECK_HOST,  /* and is of that host: DNS name, "*." for one label, or address (RFC 6125) */
-    TLS_CHECK_FINGERPRINT, /* is the one with that a=fingerprint, whoever signed it (RFC 8122) */
+    TLS_CHECK_FINGERPRINT, /* has one of those a=fingerprint, whoever signed it (RFC 8122): of the
+                              best hash among them; a list with blanks between */
 };
 
 struct tls_peer {
     enum tls_check check;
-    const char *value; /* the domain, host (IPv6 without brackets) or fingerprint */
+    const char *value; /* the domain, host (IPv6 without brackets) or fingerprints */
 };
 
 struct tls;

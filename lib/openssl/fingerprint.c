@@ -62,14 +62,50 @@ static size_t read_hex(struct slice text, unsigned char sum[EVP_MAX_MD_SIZE])
     return n;
 }
 
-bool openssl_has_fingerprint(const X509 *cert, const char *fingerprint, bool *usable)
+struct fingerprint {
+    const EVP_MD *md; /* NULL: of no use */
+    size_t n;
+    unsigned char sum[EVP_MAX_MD_SIZE];
+};
+
+/* The next of the list. False: there is none. */
+static bool take(struct slice *list, struct fingerprint *f)
 {
-    unsigned char wanted[EVP_MAX_MD_SIZE], sum[EVP_MAX_MD_SIZE];
-    struct slice rest = slice_trim(slice_of(fingerprint));
-    const EVP_MD *md = hash_named(slice_cut(&rest, ' '));
-    size_t length = read_hex(slice_trim(rest), wanted);
+    *list = slice_trim(*list);
+    if (list->n == 0)
+        return false;
+    f->md = hash_named(slice_cut(list, ' '));
+    *list = slice_trim(*list);
+    f->n = read_hex(slice_cut(list, ' '), f->sum);
+    if (f->md && f->n != (size_t)EVP_MD_get_size(f->md))
+        f->md = NULL;
+    return true;
+}
+
+/* Of the hashes in the list the one with the most bits; NULL: none is of use. */
+static const EVP_MD *preferred(struct slice list)
+{
+    const EVP_MD *best = NULL;
+    struct fingerprint f;
+    while (take(&list, &f)) {
+        if (f.md && (!best || EVP_MD_get_size(f.md) > EVP_MD_get_size(best)))
+            best = f.md;
+    }
+    return best;
+}
+
+bool openssl_has_fingerprint(const X509 *cert, const char *fingerprints, bool *usable)
+{
+    struct slice list = slice_of(fingerprints);
+    const EVP_MD *md = preferred(list);
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    struct fingerprint f;
     unsigned n = 0;
-    *usable = md && length == (size_t)EVP_MD_get_size(md);
-    return *usable && X509_digest(cert, md, sum, &n) == 1 && n == length &&
-           memcmp(sum, wanted, length) == 0;
+    bool same = false;
+    *usable = md != NULL;
+    if (!md || X509_digest(cert, md, sum, &n) != 1)
+        return false;
+    while (take(&list, &f))
+        same = same || (f.md == md && f.n == n && memcmp(sum, f.sum, n) == 0);
+    return same;
 }

@@ -54,8 +54,10 @@ void openssl_names_text(const X509 *cert, char *text, size_t room); /* for peopl
 
 /* fingerprint.c */
 void openssl_fingerprint(const X509 *cert, char text[FINGERPRINT_SIZE]);
-/* Is it this certificate's? *usable: is it one, of a hash that may be used? */
-bool openssl_has_fingerprint(const X509 *cert, const char *fingerprint, bool *usable);
+/* Is one of them this certificate's? They are a list with blanks between: hash, octets, hash, ...;
+ * of those of other hashes than the best one there, none counts (RFC 8122 5). *usable: is there
+ * one, of a hash that may be used? */
+bool openssl_has_fingerprint(const X509 *cert, const char *fingerprints, bool *usable);
 
 /* conn.c */
 int openssl_connection(struct tls **out, struct tls_context *c, int fd, bool server,

@@ -49,6 +49,30 @@ static char *words(const char *text)
     return copy;
 }
 
+static int add_all(sdp_message_t *sdp, int level, const char *name, struct buf *out)
+{
+    const sdp_attribute_t *a;
+    int err = 0;
+
+    for (int i = 0; err == 0 && (a = sdp_message_attribute_get(sdp, level, i)) != NULL; i++)
+        if (strcasecmp(a->a_att_field, name) == 0 && a->a_att_value != NULL)
+            err = buf_format(out, " %s", a->a_att_value);
+    return err;
+}
+
+/* There may be one for each hash and each certificate (RFC 8122 5). */
+static char *fingerprints(sdp_message_t *sdp, int media)
+{
+    struct buf all = BUF_UP_TO(SDP_MAX_SIZE);
+    int err = add_all(sdp, media, "fingerprint", &all);
+
+    if (err == 0 && all.n == 0)
+        err = add_all(sdp, SESSION_LEVEL, "fingerprint", &all);
+    char *list = words(err == 0 && all.n > 0 ? all.p : "");
+    buf_free(&all);
+    return list;
+}
+
 static char *lower(char *text)
 {
     for (char *p = text; *p != '\0'; p++)
@@ -129,7 +153,7 @@ static void take_media(sdp_message_t *sdp, struct sdp_view *m)
     m->accept_types = words(m->found ? attribute(sdp, i, "accept-types") : NULL);
     m->wrapped_types = words(m->found ? attribute(sdp, i, "accept-wrapped-types") : NULL);
     m->direction = words(m->found ? direction(sdp, i) : NULL);
-    m->fingerprint = words(m->found ? attribute(sdp, i, "fingerprint") : NULL);
+    m->fingerprint = m->found ? fingerprints(sdp, i) : words("");
 }
 
 int sdp_read(struct slice body, struct sdp_view *m)

@@ -44,8 +44,8 @@ struct sdp_view {
     char *setup;   /* lower case */
     char *accept_types;
     char *wrapped_types;
-    char *direction; /* sendrecv where nothing is said */
-    char *fingerprint;
+    char *direction;   /* sendrecv where nothing is said */
+    char *fingerprint; /* all of them, one space between: hash, octets, hash, ... */
 };
 
 /* Reads a description, an answer or an offer: bare LF, blank lines, leading spaces, unusual order

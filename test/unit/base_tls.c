@@ -203,10 +203,31 @@ static void test_fingerprints(void)
     tls_context_free(c);
 }
 
+/* A line for each certificate and each hash: the best hash decides. */
+static void test_several_fingerprints(void)
+{
+    static const char other[] =
+        "sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:"
+        "BB:CC:DD:EE:FF";
+    static const char weak[] = "sha-1 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33";
+    struct tls_context *c = certs_context("self", NULL);
+    const char *own = tls_context_fingerprint(c);
+    char list[512];
+    (void)snprintf(list, sizeof(list), "%s %s", other, own);
+    judged("self", NULL, finger(list), NULL);
+    (void)snprintf(list, sizeof(list), "sha-999 AA:BB md5 AA %s %s", weak, own);
+    judged("self", NULL, finger(list), NULL);
+    (void)snprintf(list, sizeof(list), "%s %s", own, weak);
+    judged("self", NULL, finger(list), NULL);
+    (void)snprintf(list, sizeof(list), "sha-256 AA:BB sha-999 %s", own + strlen("sha-256 "));
+    judged("self", NULL, finger(list), "cannot be used");
+    tls_context_free(c);
+}
+
 /* Of each hash, as `openssl x509 -fingerprint` prints it. */
 static void test_fingerprint_of(const char *hash, const char *option)
 {
-    char script[512], line[256] = "", text[300];
+    char script[512], line[256] = "", text[600];
     (void)snprintf(script, sizeof(script),
                    "openssl x509 -in %s -noout -fingerprint %s | sed 's/.*=//' >%s/print",
                    certs_file("self.pem"), option, certs_folder);
@@ -218,6 +239,12 @@ static void test_fingerprint_of(const char *hash, const char *option)
     line[n > 0 ? n - 1 : 0] = '\0';
     (void)snprintf(text, sizeof(text), "%s %s", hash, line);
     judged("self", NULL, finger(text), NULL);
+
+    int at = snprintf(text, sizeof(text), "%s %s sha-512 00", hash, line);
+    for (int i = 1; i < 64; i++)
+        at += snprintf(text + at, sizeof(text) - (size_t)at, ":00");
+    bool best = strcmp(hash, "sha-512") == 0;
+    judged("self", NULL, finger(text), best ? NULL : "does not have the fingerprint");
 }
 
 static void test_made(void)
@@ -486,6 +513,7 @@ int main(void)
     test_sip_names();
     test_host_names();
     test_fingerprints();
+    test_several_fingerprints();
     test_fingerprint_of("SHA-1", "-sha1");
     test_fingerprint_of("sha-224", "-sha224");
     test_fingerprint_of("sha-256", "-sha256");

@@ -17,6 +17,7 @@ static void test_plain(void)
     tap_is_int(
         sdp_read(SLICE(HEAD MEDIA "a=recvonly\r\n" TYPES PATH "a=max-size:100\r\na=setup:Active\r\n"
                                   "a=fingerprint:sha-1 ab:cd\r\n"
+                                  "a=fingerprint:sha-256  AB:01\r\n"
                                   "a=accept-wrapped-types:*\r\n"),
                  &m),
         0, "an answer by the book");
@@ -26,7 +27,7 @@ static void test_plain(void)
     tap_is_str(m.path, "msrp://192.0.2.9:9000/abc=/d;tcp", "path");
     tap_is_str(m.direction, "recvonly", "direction");
     tap_is_str(sdp_answer_setup(&m), "active", "setup, without case");
-    tap_is_str(m.fingerprint, "sha-1 ab:cd", "fingerprint");
+    tap_is_str(m.fingerprint, "sha-1 ab:cd sha-256 AB:01", "every fingerprint");
     tap_is_str(m.wrapped_types, "*", "wrapped types");
     tap_is_int(m.max_size, 100, "max-size");
     tap_is_int(sdp_answer_check(&m, 100).status, 0, "a message of max-size fits");
