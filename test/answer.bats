@@ -79,6 +79,11 @@ refused() {
   refused 69 types 'does not accept message/cpim' 's|accept-types:.*|accept-types:text/plain|'
 }
 
+@test "the content's type may not be wrapped: 69" {
+  refused 69 types "does not accept the content's type" \
+    's|(^.*)a=recvonly|&\n\1a=accept-wrapped-types:text/plain message/imdn+xml|'
+}
+
 @test "max-size is smaller than the message: 69" {
   refused 69 too-large "larger than the recipient's a=max-size" \
     's|(^.*)a=recvonly|&\n\1a=max-size:5000|'
@@ -114,6 +119,13 @@ understood() {
 @test "capital letters and more types" {
   understood -e 's/a=setup:active/A=setup:ACTIVE\n      a=setup:ACTIVE/' \
     -e 's|a=accept-types:.*|a=accept-types:text/plain;x=y * message/imdn+xml|'
+}
+
+@test "the content's type may be wrapped, or stands alone" {
+  understood 's|(^.*)a=recvonly|&\n\1a=accept-wrapped-types:text/plain application/*|'
+  rm s
+  understood -e 's|(^.*)a=recvonly|&\n\1a=accept-wrapped-types:text/plain|' \
+    -e 's|a=accept-types:.*|a=accept-types:message/cpim application/octet-stream|'
 }
 
 @test "max-size just as large as the message, and one less" {

@@ -217,7 +217,16 @@ bool sdp_accepts(const char *types, const char *type)
     return false;
 }
 
-struct sdp_refusal sdp_answer_check(const struct sdp_view *a, int64_t octets_to_send)
+/* A type in neither list must not be sent (RFC 4975 8.6). Where nothing is said of what may be
+ * wrapped, the recipient judges when it comes. */
+static bool takes_wrapped(const struct sdp_view *a, const char *type)
+{
+    return type == NULL || a->wrapped_types[0] == '\0' || sdp_accepts(a->wrapped_types, type) ||
+           sdp_accepts(a->accept_types, type);
+}
+
+struct sdp_refusal sdp_answer_check(const struct sdp_view *a, int64_t octets_to_send,
+                                    const char *type)
 {
     if (!a->found)
         return (struct sdp_refusal){EX_PROTOCOL, "no-media", "the answer has no message media"};
@@ -235,6 +244,9 @@ struct sdp_refusal sdp_answer_check(const struct sdp_view *a, int64_t octets_to_
     if (a->accept_types[0] != '\0' && !sdp_accepts(a->accept_types, "message/cpim"))
         return (struct sdp_refusal){EX_UNAVAILABLE, "types",
                                     "the recipient does not accept message/cpim"};
+    if (!takes_wrapped(a, type))
+        return (struct sdp_refusal){EX_UNAVAILABLE, "types",
+                                    "the recipient does not accept the content's type"};
     if (a->max_size >= 0 && octets_to_send > a->max_size)
         return (struct sdp_refusal){EX_UNAVAILABLE, "too-large",
                                     "the message is larger than the recipient's a=max-size"};

@@ -57,13 +57,15 @@ void sdp_view_free(struct sdp_view *m);
 /* Does a list (a=accept-types, parameters ignored, "*" and "type/" + "*" too) hold this type? */
 bool sdp_accepts(const char *types, const char *type);
 
-/* Whether the message of `octets` may be sent on what the answer says. */
+/* Whether the message of `octets`, with content of this type (NULL: not known), may be sent on what
+ * the answer says. */
 struct sdp_refusal {
     int status;      /* exit status: 0, 69 or 76 */
     const char *why; /* one word for the journal: no-media, refused, no-path ... */
     const char *text;
 };
-struct sdp_refusal sdp_answer_check(const struct sdp_view *answer, int64_t octets);
+struct sdp_refusal sdp_answer_check(const struct sdp_view *answer, int64_t octets,
+                                    const char *type);
 struct sdp_refusal sdp_read_refusal(int error); /* for what sdp_read gave */
 
 /* How the answer's a=setup is to be taken (RFC 6135 4.2.2): "active" (the peer connects), "passive"

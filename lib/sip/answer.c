@@ -72,16 +72,33 @@ static void end_at_once(struct sip_agent *a, int code, bool unwanted)
     a->failure.silent = asked;
 }
 
+/* The first of the types that the offer may wrap is the content's. A notification always may come.
+ */
+static char *content_type(const struct sip_agent *a)
+{
+    struct slice types = slice_of(journal_get(a->facts, "msrp.listening.wrapped-types"));
+    struct slice type = slice_cut(&types, ' ');
+
+    return type.n == 0 || slice_is_nocase(type, "message/imdn+xml") ? NULL : slice_dup(type);
+}
+
 static struct sdp_refusal read_answer(const struct sip_agent *a, const struct fork *f,
                                       const struct osip_message *m, struct sdp_view *v)
 {
+    struct sdp_refusal r;
     struct slice body;
+    char *type;
     int err;
 
     if (!body_of(m, "application/sdp", &body) || f->sdp_counts)
         body = buf_slice(&f->sdp);
     err = sdp_read(body, v);
-    return err != 0 ? sdp_read_refusal(err) : sdp_answer_check(v, a->octets);
+    if (err != 0)
+        return sdp_read_refusal(err);
+    type = content_type(a);
+    r = sdp_answer_check(v, a->octets, type);
+    free(type);
+    return r;
 }
 
 static void on_hopes_over(void *arg)

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     HOLDS(v.port <= 65535 && v.max_size >= -1 && v.size >= -1);
     HOLDS(v.proto && v.address && v.path && v.setup && v.accept_types && v.wrapped_types);
     HOLDS(v.direction && v.fingerprint && !strchr(v.path, '\n') && !strchr(v.path, '\r'));
-    struct sdp_refusal r = sdp_answer_check(&v, 1000);
+    struct sdp_refusal r = sdp_answer_check(&v, 1000, "image/png");
     HOLDS((r.status == 0) == (r.text == NULL));
     HOLDS(v.found || r.status != 0);
     const char *setup = sdp_answer_setup(&v);

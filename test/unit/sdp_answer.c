@@ -30,8 +30,8 @@ static void test_plain(void)
     tap_is_str(m.fingerprint, "sha-1 ab:cd sha-256 AB:01", "every fingerprint");
     tap_is_str(m.wrapped_types, "*", "wrapped types");
     tap_is_int(m.max_size, 100, "max-size");
-    tap_is_int(sdp_answer_check(&m, 100).status, 0, "a message of max-size fits");
-    tap_is_str(sdp_answer_check(&m, 101).why, "too-large", "one octet more does not");
+    tap_is_int(sdp_answer_check(&m, 100, "image/png").status, 0, "a message of max-size fits");
+    tap_is_str(sdp_answer_check(&m, 101, "image/png").why, "too-large", "one octet more does not");
     sdp_view_free(&m);
 }
 
@@ -58,7 +58,7 @@ static void test_odd(void)
     tap_is_str(sdp_answer_setup(&m), "", "actpass in an answer is as none");
     tap_is_int(m.size, 77, "size among other selectors");
     tap_is_int(m.max_size, -1, "no max-size");
-    tap_is_int(sdp_answer_check(&m, 5).status, 0, "it can be used");
+    tap_is_int(sdp_answer_check(&m, 5, "image/png").status, 0, "it can be used");
     sdp_view_free(&m);
 }
 
@@ -73,7 +73,7 @@ static void test_levels(void)
     tap_is_str(m.path, "msrp://192.0.2.9:9000/abc=/d;tcp", "path of the session");
     tap_is_str(m.direction, "sendrecv", "no direction is sendrecv");
     tap_is_str(sdp_answer_setup(&m), "", "holdconn is as none");
-    tap_is_int(sdp_answer_check(&m, 5).status, 0, "it can be used");
+    tap_is_int(sdp_answer_check(&m, 5, "image/png").status, 0, "it can be used");
     sdp_view_free(&m);
 }
 
@@ -81,7 +81,8 @@ static void refused(struct slice body, int status, const char *why)
 {
     struct sdp_view m;
     int err = sdp_read(body, &m);
-    struct sdp_refusal r = err != 0 ? sdp_read_refusal(err) : sdp_answer_check(&m, 1000);
+    struct sdp_refusal r =
+        err != 0 ? sdp_read_refusal(err) : sdp_answer_check(&m, 1000, "image/png");
 
     tap_ok(r.status == status && r.why != NULL && strcmp(r.why, why) == 0, "%s is %d", why, status);
     sdp_view_free(&m);
@@ -95,6 +96,8 @@ static void test_refusals(void)
     refused(SLICE(HEAD "m=message 0 TCP/MSRP *\r\n" PATH TYPES), 69, "media-refused");
     refused(SLICE(HEAD MEDIA TYPES), 76, "no-path");
     refused(SLICE(HEAD MEDIA PATH "a=accept-types:text/plain\r\n"), 69, "types");
+    refused(SLICE(HEAD MEDIA PATH TYPES "a=accept-wrapped-types:text/plain image/gif\r\n"), 69,
+            "types");
     refused(SLICE(HEAD MEDIA PATH TYPES "a=max-size:999\r\n"), 69, "too-large");
     refused(SLICE(HEAD MEDIA PATH TYPES "a=inactive\r\n"), 69, "inactive");
     refused(SLICE(HEAD MEDIA PATH TYPES "a=sendonly\r\n"), 69, "sendonly");
