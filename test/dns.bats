@@ -175,7 +175,7 @@ said() { # TEXT
   start_dns --host-record=h.example.com,127.0.0.1 \
     --srv-host="_sip._udp.example.com,h.example.com,$DEAD,1" \
     --srv-host="_sip._udp.example.com,h.example.com,$SINK_PORT,2"
-  deliver 75 sip:bob@example.com --transport udp --answer-timeout 500ms
+  deliver 75 sip:bob@example.com --transport udp --answer-timeout 2
   tried "udp/127.0.0.1:$DEAD" "udp/127.0.0.1:$SINK_PORT"
   [ "$(cpm-session get s bye.answered.method)" = CANCEL ]
   rm s

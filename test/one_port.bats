@@ -15,46 +15,65 @@ setup_file() {
 @test "who accepts is killed while others wait: no session is lost" {
   local n=12 i
   share
-  start_sink --behave ring-ms=700 --behave 1:ring-ms=60000
+  start_sink --behave invite=180 --behave 1:ring-ms=60000
   make_message 20000
   begin first
   until_listening first
+  cpm-session wait first.s invite.progress --timeout "$GUARD"
+  STOPPED=$SINK_PID
+  kill -STOP "$STOPPED"
   all "$n"
   for ((i = 1; i <= n; i++)); do until_listening "$i"; done
   kill -KILL "$(cat first.pid)"
+  kill -CONT "$STOPPED"
   for ((i = 1; i <= n; i++)); do is "$i" 0; done
   is first 75
   [ "$(ports)" -eq 1 ]
 }
 
+# begin_ringing NAME: a delivery to a recipient that rings until `answer`.
+begin_ringing() {
+  mkfifo go
+  start_recipient recipient.py plain go
+  begin "$1"
+  until_listening "$1"
+}
+
+answer() {
+  echo go >go
+}
+
 @test "one after the other is killed, and the last one still gets its connection" {
   local name
   share
-  start_sink --behave 1:ring-ms=60000 --behave 2:ring-ms=60000 --behave 3:ring-ms=60000 \
-    --behave 4:ring-ms=1500
+  start_sink --behave ring-ms=60000
   make_message 20000
-  for name in a b c d; do
+  for name in a b c; do
     begin "$name"
     until_listening "$name"
   done
+  begin_ringing d
   for name in a b c; do
     kill -KILL "$(cat "$name.pid")"
     is "$name" 75
   done
+  answer
   is d 0
+  recipient_ended
 }
 
 @test "who accepts is stopped (SIGSTOP): the others look by themselves" {
   share
-  start_sink --behave 1:ring-ms=60000 --behave 2:ring-ms=1500
+  start_sink --behave ring-ms=60000
   make_message 20000
   begin first
   until_listening first
-  begin second
-  until_listening second
+  begin_ringing second
   STOPPED=$(cat first.pid)
   kill -STOP "$STOPPED"
+  answer
   is second 0
+  recipient_ended
 }
 
 @test "half a first request is passed on when who accepted it ends" {

@@ -59,18 +59,19 @@ abandoned() { # STATUS
 }
 
 # What took less than timer B and F (32 s) was bounded by the order to stop.
-within_bounds() { # SECONDS when it began
+within_bounds() { # SECONDS when the order came
   [ $((SECONDS - $1)) -lt 25 ]
 }
 
 @test "an INVITE without any answer does not hold up the end that a signal asks for" {
   start_sink --behave silent=invite
   make_message 100
-  local from=$SECONDS stage status=0
+  local from stage status=0
   cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim >out 2>err 3>&- </dev/null &
   local deliver=$!
   cpm-session wait s invite.sent --timeout "$GUARD"
   stage=$(sed -n 's/.* cpm-msrp-serve\[\([0-9]*\)\] msrp.listening .*/\1/p' s)
+  from=$SECONDS
   kill -HUP "$stage"
   wait "$deliver" || status=$?
   [ "$status" -ne 0 ]
@@ -80,10 +81,11 @@ within_bounds() { # SECONDS when it began
 @test "a killed cpm-bye: the others end a transfer that goes on, and the session" {
   start_sink --behave read-rate=50000
   make_message 20000000
-  local from=$SECONDS bye status=0
+  local from bye status=0
   cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim >out 2>err 3>&- </dev/null &
   local deliver=$!
   cpm-session wait s msrp.connected --timeout "$GUARD"
+  from=$SECONDS
   for bye in $(cat /proc/$deliver/task/$deliver/children); do
     [ "$(cat "/proc/$bye/comm")" != cpm-bye ] || kill -KILL "$bye"
   done
@@ -98,11 +100,12 @@ within_bounds() { # SECONDS when it began
 @test "a killed cpm-msrp-serve: an unanswered BYE does not hold up the others" {
   start_sink --behave silent=bye
   make_message 100
-  local from=$SECONDS stage status=0
+  local from stage status=0
   cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim >out 2>err 3>&- </dev/null &
   local deliver=$!
   cpm-session wait s bye.sent --timeout "$GUARD"
   stage=$(sed -n 's/.* cpm-msrp-serve\[\([0-9]*\)\] msrp.listening .*/\1/p' s)
+  from=$SECONDS
   kill -KILL "$stage"
   wait "$deliver" || status=$?
   assert_status "$status" 0

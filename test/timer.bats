@@ -63,8 +63,9 @@ lost_by() { # REFUSAL
 
 @test "the recipient refreshes: the session lives longer than its interval" {
   fast_clock
+  echo '<pause milliseconds="1000"/>' >later.xml
   SIPP_EXPIRES='300;refresher=uas' \
-    start_sipp invite answer ack their_update their_update_again media bye
+    start_sipp invite answer ack their_update their_update_again later media bye
   make_message 10
   deliver 0 "${FAST[@]}"
   sipp_content

@@ -197,8 +197,13 @@ def listen():
 
 # --- Who connects, and when.
 
-def plain():
+def plain(fifo=None):
+    """With a fifo: it rings until somebody writes there."""
     call = Call()
+    if fifo:
+        call.ring()
+        with open(fifo, encoding="ascii") as f:
+            f.read()
     call.answer(THEM)
     conn = Conn(call, THEM)
     check(conn.hello() == 200, "the first SEND is answered")

@@ -4,18 +4,21 @@ and the frames are recipient.py's. Says "uri sip:..." at once, then a line for w
 exit status is 0 when all was.
 
 usage: taker.py WAY [ARGUMENT...]"""
+import fcntl
 import queue
 import re
 import socket
 import struct
+import subprocess
 import sys
+import termios
 import threading
 import time
 
-from recipient import Call, Conn, THEM, check
+from recipient import GUARD, Call, Conn, THEM, check
 
 SEEN = set()  # Message-IDs, in all calls
-QUIET = 0.05  # nothing came for so long: what was sent at once is there
+QUIET = 0.05  # nothing came for so long, from one that waits: what was sent at once is there
 
 
 class Taker(Conn):
@@ -79,9 +82,36 @@ class Taker(Conn):
         self.take_there()
         return more and not self.done
 
+    def theirs(self):
+        """The sender's end: how many octets it has not read, and whether it waits, for whatever it may be."""
+        unsent = struct.unpack("i", fcntl.ioctl(self.sock, termios.TIOCOUTQ, bytes(4)))[0]
+        row = subprocess.run(("ss", "-Htnp", "sport = :%d and dport = :%d" % (
+            self.call.port, self.sock.getsockname()[1])), stdout=subprocess.PIPE, check=True).stdout.decode()
+        pid = re.search(r"pid=(\d+)", row)
+        check(pid, "the sender has the connection")
+        with open("/proc/%s/stat" % pid.group(1), encoding="ascii") as f:
+            waits = f.read().rsplit(") ", 1)[1][0] == "S"
+        return unsent + int(row.split()[1]), waits
+
+    def until(self, so):
+        """Waits until the sender's end is so, at three looks."""
+        end, looks = time.monotonic() + GUARD, 0
+        while looks < 3:
+            looks = looks + 1 if so(*self.theirs()) else 0
+            check(time.monotonic() < end, "the sender gets there")
+            time.sleep(0.01)
+
+    def until_acted(self):
+        """It has read all, and done what it had to do."""
+        self.until(lambda unread, waits: unread == 0 and waits)
+
     def until_quiet(self):
-        while not self.done and not self.quiet(QUIET) and self.part():
-            pass
+        while not self.done:
+            if not self.quiet(QUIET):
+                if not self.part():
+                    return
+            elif self.theirs()[1] and self.quiet(0):
+                return
 
     def answer_all(self):
         while self.waiting:
@@ -183,7 +213,7 @@ def stop(conn, how="answer"):
         conn.report(1, 1, "413 Stop", re.search(rb"Message-ID: (\S+)", conn.data).group(1).decode())
     else:
         conn.answer("413 Stop", re.match(rb"MSRP (\S+)", conn.data).group(1).decode())
-    time.sleep(0.3)
+    conn.until_acted()
     check(conn.more(), "the chunk ends")
     check(conn.flags == "#" and len(conn.body) < 12000000, "with #: %s %d" % (conn.flags, len(conn.body)))
     check(conn.next() is None, "and nothing comes after it")
@@ -194,7 +224,7 @@ def interrupt(conn):
     while b"\r\n\r\n" not in conn.data:
         conn.read(1000)
     name = conn.request()
-    time.sleep(0.3)
+    conn.until_acted()
     check(conn.more() and conn.flags == "+", "the chunk is interrupted")
     conn.answer()
     check(conn.code(name) == 200, "for the answer")
@@ -235,11 +265,14 @@ def floods(conn):
         for text in iter(out.get, b""):
             conn.sock.sendall(text)
 
+    def piled(unread, waits):
+        nonlocal sent
+        last, sent = sent, len(progress)
+        return unread > 0 and waits and sent == last
+
     writer, sent = threading.Thread(target=write, daemon=True), -1
     writer.start()
-    while len(progress) > sent:
-        sent = len(progress)
-        time.sleep(0.5)
+    conn.until(piled)
     check(sent < count, "it piles up")
     answers = 0
     while not conn.done or answers < count:
@@ -290,7 +323,8 @@ def covered(conn):
     n = len(conn.body)
     conn.report(n // 2, n)
     conn.report(n // 3, n // 2 + 5)
-    check(conn.quiet(0.3), "not yet")
+    conn.until_acted()
+    check(conn.quiet(0), "not yet")
     with open("before", "w", encoding="ascii") as f:
         f.write(open("s", encoding="ascii").read())
     conn.report(1, n // 3)
@@ -313,7 +347,7 @@ def mute(conn, *last):
     elif last and last[0] == "cut":
         conn.cut()
     elif last:
-        time.sleep(0.3)  # its chunk is of long ago
+        conn.until_acted()  # its chunk is of long ago
         conn.answer(" ".join(last))
 
 
