@@ -95,7 +95,7 @@ static bool read_fields(uint64_t field[ENV_END + 1])
 static void set_title(char **argv)
 {
     uint64_t field[ENV_END + 1];
-    struct buf words = BUF_UP_TO(SIZE_MAX); /* shown as long as we live */
+    static struct buf words = BUF_UP_TO(SIZE_MAX); /* the kernel reads them as long as we live */
     int err = 0;
     for (size_t i = 0; argv[i] && !err; i++)
         err = buf_add(&words, argv[i], strlen(argv[i]) + 1);
