@@ -10,34 +10,12 @@ SHOTS=${CPM_BIN%/bin}/screenshots
 
 teardown() {
   stop_status
-  if [ -n "${FILLER:-}" ]; then
-    exec 7>&-
-    wait "$FILLER" || true
-  fi
+  end_filler
   if [ -n "${RUNNER:-}" ]; then
     kill -HUP "$RUNNER" 2>/dev/null # which ends its delivery too
     wait "$RUNNER" || true
   fi
   stop_sink
-}
-
-# empty_queue, full_queue busy|hostile: what is in q; the claims of its sessions are held until the
-# end of the test.
-empty_queue() {
-  make_queue
-  cpm-queue -Q q remove "$(cat ids)"
-}
-
-full_queue() {
-  local line
-  empty_queue
-  mkfifo fill.in fill.out
-  python3 "$BATS_TEST_DIRNAME/browser/fill.py" "$1" q <fill.in >fill.out 3>&- &
-  FILLER=$!
-  exec 7>fill.in 8<fill.out
-  read -r -t "$GUARD" line <&8
-  exec 8<&-
-  [ "$line" = ready ]
 }
 
 # look NAME [PATH[ STATUS[ again]]...]: no fault with these pages.

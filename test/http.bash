@@ -5,6 +5,33 @@ make_queue() {
   cpm-queue -Q q add --from "$ALICE" --to sip:bob@example.com --type text/plain content >ids
 }
 
+# empty_queue, full_queue busy|hostile: what is in q; the claims of its sessions are held until the
+# end of the test.
+empty_queue() {
+  make_queue
+  cpm-queue -Q q remove "$(cat ids)"
+}
+
+full_queue() {
+  local line
+  empty_queue
+  mkfifo fill.in fill.out
+  python3 "$BATS_TEST_DIRNAME/browser/fill.py" "$1" q <fill.in >fill.out 3>&- &
+  FILLER=$!
+  exec 7>fill.in 8<fill.out
+  read -r -t "$GUARD" line <&8
+  exec 8<&-
+  [ "$line" = ready ]
+}
+
+end_filler() {
+  if [ -n "${FILLER:-}" ]; then
+    exec 7>&-
+    wait "$FILLER" || true
+    FILLER=
+  fi
+}
+
 # serve COMMAND...: starts it, and waits for the line that says where it answers; sets STATUS_PID and
 # URL.
 serve() {

@@ -19,11 +19,6 @@ PIDS=()
 ALERTS=$BATS_TEST_DIRNAME/../scripts/prometheus/alerts.yml
 DASHBOARD=$BATS_TEST_DIRNAME/../scripts/grafana/dashboard.json
 
-empty_queue() {
-  make_queue
-  cpm-queue -Q q remove "$(cat ids)"
-}
-
 # The metrics, checked by promtool.
 metrics() {
   get "${URL}metrics" >metrics
