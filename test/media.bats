@@ -102,6 +102,11 @@ notified() {
   comes_before imdn.received msrp.failed s
 }
 
+@test "chunks of two notifications that alternate, with empty SENDs between: both are handed on and reported" {
+  ends 0 30000 alternates
+  [ "$(grep -c ' imdn.received .*message-id=\(theirs\|second\) ' s)" -eq 2 ]
+}
+
 @test "the file has how far a transfer is while it is young, too" {
   start_sink --behave msrp-delay-ms=4500
   make_message 1000

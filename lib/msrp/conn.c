@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/rand.h"
 #include "msrp/shown.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #define READ_SIZE 16384
 #define READS     16 /* at a time; others want to be served too */
 #define LEAVE_MS  2000
+#define REPORT_ID 20 /* characters */
 
 static void on_io(void *arg, uint32_t events);
 static void on_broken(void *arg);
@@ -160,12 +162,24 @@ void msrp_conn_send(struct msrp_conn *c, struct msrp_sender *s, int fd)
     msrp_conn_pump(c);
 }
 
+static void added(struct msrp_conn *c, int err)
+{
+    if (err) /* we stop reading long before */
+        lost(c, err, "the peer takes no answers");
+}
+
 void msrp_conn_answer(struct msrp_conn *c, const struct msrp_head *request, int code,
                       const char *comment)
 {
-    int err = msrp_frame_response(&c->answers, request, code, comment);
-    if (err) /* we stop reading long before */
-        lost(c, err, "the peer takes no answers");
+    added(c, msrp_frame_response(&c->answers, request, code, comment));
+}
+
+void msrp_conn_report(struct msrp_conn *c, const struct msrp_head *request, uint64_t octets)
+{
+    char id[MSRP_IDENT_MAX + 1];
+    rand_token(id, REPORT_ID);
+    added(c, msrp_frame_report(&c->answers, id, request, (struct msrp_range){1, octets, octets},
+                               200, NULL));
 }
 
 /* --- Receiving. */

@@ -53,6 +53,9 @@ void msrp_conn_local(const struct msrp_conn *c, char text[NET_TEXT_SIZE]);
 void msrp_conn_answer(struct msrp_conn *c, const struct msrp_head *request, int code,
                       const char *comment);
 
+/* The same for a REPORT that all `octets` of the message are here whose last SEND this is. */
+void msrp_conn_report(struct msrp_conn *c, const struct msrp_head *request, uint64_t octets);
+
 /* From now on the message in `fd` goes out as the sender says. Both stay the caller's. */
 void msrp_conn_send(struct msrp_conn *c, struct msrp_sender *s, int fd);
 

@@ -26,7 +26,7 @@ void msrp_link_drop(struct link *l)
     free(l->from_path);
     free(l->kept_type);
     buf_free(&l->kept);
-    buf_free(&l->body);
+    msrp_inbox_free(&l->inbox);
     *l = (struct link){.session = s};
 }
 
@@ -143,7 +143,6 @@ struct link *msrp_link_add(struct msrp_session *s, enum link_state state)
     if (!l)
         return NULL;
     *l = (struct link){.session = s, .state = state, .since = clock_ms()};
-    l->body = BUF_UP_TO(MSRP_INCOMING_MAX);
     if (state == LINK_SILENT)
         wait_for_name(l);
     return l;
@@ -269,7 +268,7 @@ static bool presents(struct link *l, const struct msrp_head *h)
     return true;
 }
 
-static void take_head(struct link *l, const struct msrp_head *h)
+static void take_head(struct link *l, const struct msrp_head *h, bool content)
 {
     struct msrp_session *s = l->session;
     answer_with(l, 200, NULL, false);
@@ -284,51 +283,29 @@ static void take_head(struct link *l, const struct msrp_head *h)
         answer_with(l, 400, h->fault, false);
     } else if (!msrp_head_is(h, "SEND")) {
         answer_with(l, 501, NULL, false);
-    } else {
+    } else if (content) {
         const char *why = NULL;
-        int code = msrp_receipt_head(&l->receipt, h, &why);
+        int code = msrp_inbox_head(&l->inbox, h, &why);
         if (code)
             answer_with(l, code, why, false);
-        if (l->receipt.chunks == 1)
-            buf_clear(&l->body);
     }
 }
 
-/* Puts octets where they belong in the message; what is too large is refused. */
 static void take_data(struct link *l, struct slice data)
 {
     const char *why = NULL;
-    uint64_t at = l->receipt.next - 1;
-    int code = msrp_receipt_data(&l->receipt, data.n, &why);
-    if (!code && (at > MSRP_INCOMING_MAX || data.n > MSRP_INCOMING_MAX - at)) {
-        code = 413;
-        why = NULL;
-    }
-    if (code) {
+    int code = msrp_inbox_data(&l->inbox, data, &why);
+    if (code)
         answer_with(l, code, why, false);
-        return;
-    }
-    size_t end = (size_t)at + data.n;
-    size_t room;
-    if (end > l->body.n) {
-        size_t more = end - l->body.n;
-        char *p = buf_room(&l->body, more, &room);
-        memset(p, 0, more);
-        buf_wrote(&l->body, more);
-    }
-    if (data.n)
-        memcpy(l->body.p + at, data.p, data.n);
 }
 
 /* What was answered with 200 before the answer chose; of several the last. */
-static void keep(struct link *l, struct slice content_type, struct slice body)
+static void keep(struct link *l, struct slice content_type, struct buf body)
 {
     free(l->kept_type);
     buf_free(&l->kept);
     l->kept_type = slice_dup(content_type);
-    l->kept = BUF_UP_TO(MSRP_INCOMING_MAX);
-    if (buf_add_slice(&l->kept, body) != 0)
-        abort(); /* it has the size of l->body */
+    l->kept = body;
 }
 
 void msrp_link_hand_on(struct link *l)
@@ -341,31 +318,35 @@ void msrp_link_hand_on(struct link *l)
     buf_free(&l->kept);
 }
 
-static void take_message(struct link *l, const struct msrp_event *ev)
+/* Gives how many octets the message has that is there now as a whole; 0: none is. */
+static size_t take_message(struct link *l, const struct msrp_event *ev)
 {
     struct msrp_session *s = l->session;
+    struct buf whole = BUF_UP_TO(0);
     const char *why = NULL;
-    int code = msrp_receipt_end(&l->receipt, ev, &why);
+    int code = msrp_inbox_end(&l->inbox, ev, &why, &whole);
+    size_t n = whole.n;
     if (code)
         answer_with(l, code, why, false);
-    if (l->code != 200 || !l->receipt.complete)
-        return;
-    struct slice body = {l->body.p, (size_t)l->receipt.total};
-    if (body.n > 0 && body.n <= l->body.n) {
-        if (l->state == LINK_BOUND)
-            s->ops->received(s->arg, ev->head->content_type, body);
-        else
-            keep(l, ev->head->content_type, body);
+    if (n && l->state != LINK_BOUND) {
+        keep(l, ev->head->content_type, whole);
+        return n;
     }
-    l->receipt = (struct msrp_receipt){.total = MSRP_ANY};
+    if (n)
+        s->ops->received(s->arg, ev->head->content_type, buf_slice(&whole));
+    buf_free(&whole);
+    return n;
 }
 
 static void end_request(struct link *l, const struct msrp_event *ev)
 {
-    if (l->code == 200 && msrp_head_is(ev->head, "SEND"))
-        take_message(l, ev);
+    size_t whole = 0;
+    if (l->code == 200 && msrp_head_is(ev->head, "SEND") && ev->has_body)
+        whole = take_message(l, ev);
     if (msrp_answer_wanted(ev->head, l->code))
         msrp_conn_answer(l->conn, ev->head, l->code, l->why);
+    if (l->state != LINK_FREE && whole && ev->head->success_report)
+        msrp_conn_report(l->conn, ev->head, whole);
     if (l->state == LINK_FREE)
         return;
     if (l->refuse) {
@@ -381,7 +362,7 @@ static void end_request(struct link *l, const struct msrp_event *ev)
 static void on_request(struct link *l, const struct msrp_event *ev)
 {
     if (ev->kind == MSRP_HEAD)
-        take_head(l, ev->head);
+        take_head(l, ev->head, ev->has_body);
     else if (ev->kind == MSRP_DATA && l->code == 200 && msrp_head_is(ev->head, "SEND"))
         take_data(l, ev->data);
     else if (ev->kind == MSRP_END)

@@ -6,6 +6,15 @@
 #include "msrp/session.h"
 #include "msrp/share.h"
 
+/* Messages of the peer on their way in. The chunks of several may alternate (RFC 4975 5.1), and
+ * empty SENDs may stand between. */
+#define MSRP_INBOX 8
+struct msrp_incoming;
+struct msrp_inbox {
+    struct msrp_incoming *all[MSRP_INBOX]; /* made when they begin, freed when they are whole */
+    size_t now;                            /* whose chunk is coming in */
+};
+
 enum link_state {
     LINK_FREE,
     LINK_DIALLING,
@@ -27,8 +36,7 @@ struct link {
     int code;                 /* the answer to the request that is coming in */
     const char *why;          /* its comment */
     bool refuse;              /* close after that answer */
-    struct msrp_receipt receipt;
-    struct buf body;
+    struct msrp_inbox inbox;
     char *kept_type; /* a message that came before the connection was the session's, or NULL */
     struct buf kept;
 };
@@ -106,6 +114,16 @@ void msrp_links_note_silent(struct msrp_session *s); /* those that still are */
 void msrp_link_hand_on(struct link *l);              /* what came before it was bound */
 bool msrp_link_expected(const struct link *l); /* does it come from a host that the answer named? */
 extern const struct msrp_conn_ops msrp_link_ops;
+
+/* incoming.c: at the head, the octets and the end of a SEND with content: 0, or the code to answer
+ * with and *why; after a code the rest of that SEND is not to be shown. */
+int msrp_inbox_head(struct msrp_inbox *in, const struct msrp_head *h, const char **why);
+int msrp_inbox_data(struct msrp_inbox *in, struct slice data, const char **why);
+/* *whole is the message's octets, the caller's to free, where that was the last that was missing.
+ */
+int msrp_inbox_end(struct msrp_inbox *in, const struct msrp_event *ev, const char **why,
+                   struct buf *whole);
+void msrp_inbox_free(struct msrp_inbox *in);
 
 /* secure.c */
 int msrp_secure_learn(struct msrp_session *s,

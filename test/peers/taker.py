@@ -355,9 +355,8 @@ def mute(conn, *last):
 
 def until_the_last(conn):
     while not conn.done:
+        conn.answer_all()
         check(conn.more(), "the connection stays")
-        if not conn.done:
-            conn.answer()
 
 
 def notifies(conn, *last):
@@ -378,6 +377,38 @@ def notifies_late(conn):
     conn.call.reply(request, "200 OK")
     check(conn.code(name) == 200, "the notification is answered")
     check(conn.next() is None, "and the connection ends")
+
+
+def alternates(conn):
+    """Two notifications whose chunks alternate, with empty SENDs between, before our first chunk is
+    answered: both arrive, and their REPORTs have the octets of each."""
+    size, names, reports = 90, [], {}
+    for first, last, flag in ((1, 40, "+"), (41, size, "$")):
+        for own in ("theirs", "second"):
+            body = "<imdn><message-id>%s</message-id><status><delivered/></status></imdn>" % own
+            body = body.ljust(size)[first - 1:last]
+            name = "%s%d" % (own, first)
+            text = "MSRP %s SEND\r\nTo-Path: %s\r\nFrom-Path: %s\r\nMessage-ID: %s\r\n" % (
+                name, conn.call.path, THEM, own)
+            text += "Byte-Range: %d-*/%d\r\nSuccess-Report: yes\r\n" % (first, size)
+            text += "Content-Type: message/imdn+xml\r\n\r\n%s\r\n-------%s%s\r\n" % (body, name, flag)
+            conn.sock.sendall(text.encode())
+            names += [name, conn.request()]
+    while names or len(reports) < 2:
+        got = conn.next()
+        check(got, "the connection stays")
+        start = got[0].split("\r\n")[0].split()
+        if start[2] == "SEND":
+            conn.take(got)
+        elif start[2] == "REPORT":
+            check("Byte-Range: 1-%d/%d\r\nStatus: 000 200 " % (size, size) in got[0], "all of it: " + got[0])
+            check("To-Path: %s\r\nFrom-Path: %s\r\n" % (THEM, conn.call.path) in got[0], "for us: " + got[0])
+            reports[re.search(r"Message-ID: (\S+)", got[0]).group(1)] = start[1]
+        else:
+            check(start[1:3] == [names.pop(0), "200"], "each is answered in its turn: %s" % start)
+    check(sorted(reports) == ["second", "theirs"], "a REPORT of each: %s" % reports)
+    until_the_last(conn)
+    conn.answer_all()
 
 
 # --- Weaknesses: a call ends when they show, and the next one comes.
@@ -460,7 +491,8 @@ def cuts(*places):
 
 
 WAYS = {f.__name__: f for f in (late, reverse, twice, reports, slow, stuck, code, stop, interrupt, odd, floods,
-                                endless, babbles, covered, unreported, mute, notifies, notifies_late)}
+                                endless, babbles, covered, unreported, mute, notifies, notifies_late,
+                                alternates)}
 WEAK = {f.__name__: f for f in (large, unanswered, single)}
 
 if __name__ == "__main__":
