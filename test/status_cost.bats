@@ -36,3 +36,25 @@ entries() { get "${URL}api/queue" | jq -c '[.entries.waiting, .entries.held, .en
   [ "$(cat opened)" -ge 2030 ]
   [ "$(cat opened)" -le 2090 ]
 }
+
+@test "a page reads the journal that it shows once" {
+  local id
+  make_queue
+  id=$(cat ids)
+  cat >>q/wait/*"$id" <<'END'
+2026-11-22T10:00:00.000Z cpm-test[1] attempt.start sid=abc n=1
+2026-11-22T10:00:01.000Z cpm-test[1] outcome sid=abc status=75
+END
+  ASAN_OPTIONS=detect_leaks=0 serve strace -qq -D -o calls -e trace=openat \
+    cpm-status -Q q --http-listen 127.0.0.1:0
+  entries
+  for route in entry session api/entry api/session; do
+    get "$URL$route/$id" | grep -q attempt.start
+  done
+  stop_status
+  grep "\"q/wait/[0-9]*-$id\"" calls >opened
+  [ "$(wc -l <opened)" -eq 5 ] || { # one for the first look
+    cat opened
+    return 1
+  }
+}

@@ -130,11 +130,12 @@ void lifelines_forget_tags(struct ladder_attempt *a)
 
 static struct ladder_attempt *make_room(struct ladder *l)
 {
-    if (l->count == LADDER_ATTEMPTS) {
+    size_t most = l->options.last ? 1 : LADDER_ATTEMPTS;
+    if (l->count == most) {
         attempt_free(l->attempts[0]);
-        memmove(l->attempts, l->attempts + 1, (LADDER_ATTEMPTS - 1) * sizeof *l->attempts);
+        memmove(l->attempts, l->attempts + 1, (most - 1) * sizeof *l->attempts);
         l->count--;
-        l->earlier++;
+        l->earlier += !l->options.last;
     }
     l->attempts[l->count] = mem_new(sizeof **l->attempts);
     return l->attempts[l->count++];

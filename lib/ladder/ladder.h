@@ -17,6 +17,7 @@ struct ladder;
 struct ladder_options {  /* zeroed: all attempts, addresses as they are */
     bool mask;           /* without what names a person (journal_clean) */
     const char *attempt; /* only this one, by its sid or its number; NULL: all. Not copied */
+    bool last;           /* only the last one of them */
     bool grows;          /* steps are only added and never changed, for ladder_text_more */
 };
 

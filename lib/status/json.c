@@ -289,27 +289,23 @@ static void on_line(void *arg, const struct line *line, struct slice none)
     (void)fputs("}}", f);
 }
 
-/* The newest lines of the journal; of one attempt, or with sid NULL of all. */
-static void put_journal(const struct status_request *r, const char *sid, FILE *f)
+static void put_journal(const struct status_history *h, FILE *f)
 {
     struct list l = {.f = f};
-    struct status_lines wanted = {sid, STATUS_LINES, on_line, &l};
-    size_t left_out;
     (void)fputs(",\"journal\":[", f);
-    int err = status_lines(r->s, r->id, &wanted, &left_out);
-    (void)fprintf(f, "],\"left_out\":%zu,\"error\":%d", left_out, err);
+    status_history_lines(h, on_line, &l);
+    (void)fprintf(f, "],\"left_out\":%" PRIu64 ",\"error\":%d", h->lines_older, h->error);
 }
 
 unsigned json_entry(const struct status_request *r, FILE *f)
 {
     const struct status_entry *e = snapshot_entry(r->s, r->id);
-    struct status_history *past;
     struct list l = {.f = f};
     if (!e)
         return fail(f, 404, "no such entry");
     (void)fputc('{', f);
     put_members(f, e);
-    (void)status_history_new(r->s, r->id, &past); /* the journal below says what is wrong */
+    struct status_history *past = status_history_new(r->s, r->id, STATUS_EVERY);
     (void)fputs(",\"history\":[", f);
     for (size_t i = 0; i < past->count; i++) {
         begin_member(&l);
@@ -317,8 +313,8 @@ unsigned json_entry(const struct status_request *r, FILE *f)
         (void)fputc('}', f);
     }
     (void)fputc(']', f);
+    put_journal(past, f);
     status_history_free(past);
-    put_journal(r, NULL, f);
     (void)fputs("}\n", f);
     return 200;
 }
@@ -326,22 +322,20 @@ unsigned json_entry(const struct status_request *r, FILE *f)
 unsigned json_session(const struct status_request *r, FILE *f)
 {
     const struct status_entry *e = snapshot_entry(r->s, r->id);
-    struct status_history *past;
-    const struct status_past *p = NULL;
+    const struct status_past *p;
     if (!e)
         return fail(f, 404, "no such entry");
-    (void)status_history_new(r->s, r->id, &past);
-    bool good = status_attempt_wanted(r->query, past, &p);
-    if (good) {
-        (void)fputc('{', f);
-        put_members(f, e);
-        (void)fputs(",\"attempt\":{", f);
-        if (p)
-            put_past(f, p);
-        (void)fputc('}', f);
-        put_journal(r, p ? p->sid : "", f);
-        (void)fputs("}\n", f);
-    }
+    struct status_history *past = status_history_asked(r->s, r->id, r->query, &p);
+    if (!past)
+        return fail(f, 404, "no such attempt");
+    (void)fputc('{', f);
+    put_members(f, e);
+    (void)fputs(",\"attempt\":{", f);
+    if (p)
+        put_past(f, p);
+    (void)fputc('}', f);
+    put_journal(past, f);
+    (void)fputs("}\n", f);
     status_history_free(past);
-    return good ? 200 : fail(f, 404, "no such attempt");
+    return 200;
 }

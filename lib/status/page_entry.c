@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/num.h"
-#include "ladder/ladder.h"
 #include "status/past.h"
 
 #include <stdlib.h>
@@ -140,23 +139,18 @@ static void attempts(struct page *p, const struct status_history *past)
 
 /* --- The call as a picture. */
 
-/* It gets the lines as they are, as it tells dialogs apart by their tags; it shows none of these,
- * and cleans what it shows. What is wrong with the journal is said where it is shown. A picture may
- * be wider than the screen: it is scrolled by itself, also with keys. */
-static void picture(struct page *p, const struct status_past *a, const char *heading)
+/* What is wrong with the journal is said where it is shown. A picture may be wider than the screen:
+ * it is scrolled by itself, also with keys. */
+static void picture(struct page *p, const struct status_history *past, const char *heading)
 {
-    struct ladder_options options = {.mask = snapshot_masks(p->r->s), .attempt = a->sid};
-    struct ladder *l = ladder_new(&options);
     struct ladder_svg how = {.id = "call", .in_page = true};
-    (void)snapshot_journal(p->r->s, p->r->id, ladder_line, l);
     page_section(p, "picture", heading);
     html_add(&p->h, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" "
                     "aria-labelledby=\"picture\">\n");
     if (!p->h.error)
-        p->h.error = ladder_svg(l, &how, &p->out);
+        p->h.error = ladder_svg(past->call, &how, &p->out);
     html_add(&p->h, "</div>\n");
     page_section_end(p);
-    ladder_free(l);
 }
 
 /* --- The journal. */
@@ -215,27 +209,28 @@ static void on_line(void *arg, const struct line *l, struct slice none)
     page_row_end(t->p);
 }
 
-/* Of one attempt, or of all: `past` NULL. */
-static void journal(struct page *p, const struct status_past *past)
+/* Of one attempt, or of all: `one` NULL. */
+static void journal(struct page *p, const struct status_history *past,
+                    const struct status_past *one)
 {
     static const struct page_column columns[] = {
         {"", "Time"}, {"event", "Event"}, {"", "Values"}, {"by minor", "By"}, {0}};
-    struct journal_table t = {.p = p, .from_ms = past ? past->started_ms : 0};
-    struct status_lines wanted = {past ? past->sid : NULL, STATUS_LINES, on_line, &t};
-    size_t left_out;
+    struct journal_table t = {.p = p, .from_ms = one ? one->started_ms : 0};
     page_section(p, "journal", "Journal");
     page_table(p,
-               past ? "Lines of this attempt, in seconds from its start"
-                    : "Lines of all attempts; times are UTC",
+               one ? "Lines of this attempt, in seconds from its start"
+                   : "Lines of all attempts; times are UTC",
                columns, true);
-    int err = status_lines(p->r->s, p->r->id, &wanted, &left_out);
+    status_history_lines(past, on_line, &t);
     page_table_end(p);
     const char *hint;
     int status;
-    if (err)
-        html_add(&p->h, "<p>It cannot be read: %s.</p>\n", journal_open_error(err, &hint, &status));
-    if (left_out > 0)
-        html_add(&p->h, "<p>%zu older lines are not shown.</p>\n", left_out);
+    if (past->error)
+        html_add(&p->h, "<p>It cannot be read: %s.</p>\n",
+                 journal_open_error(past->error, &hint, &status));
+    if (past->lines_older > 0)
+        html_add(&p->h, "<p>%llu older lines are not shown.</p>\n",
+                 (unsigned long long)past->lines_older);
     page_section_end(p);
 }
 
@@ -248,28 +243,30 @@ static enum page_mood mood_of(const struct status_entry *e)
     return e->state == STATUS_FAILED || e->error ? MOOD_BAD : e->abandoned ? MOOD_WARN : MOOD_NONE;
 }
 
-static void json_link(struct page *p, const char *route)
+/* Of this attempt, or (0) of the entry. */
+static void json_link(struct page *p, const char *route, int64_t attempt)
 {
     html_add(&p->h, "<p><a href=\"%s", route);
     html_query(&p->h, p->r->id);
+    if (attempt > 0)
+        html_add(&p->h, "?attempt=%lld", (long long)attempt);
     html_add(&p->h, "\">This page as JSON</a></p>\n");
 }
 
 unsigned page_entry(const struct status_request *r, FILE *f)
 {
     const struct status_entry *e = snapshot_entry(r->s, r->id);
-    struct status_history *past;
     struct page p;
     if (!e)
         return no_entry(r, f);
-    (void)status_history_new(r->s, r->id, &past); /* the journal below says what is wrong */
+    struct status_history *past = status_history_new(r->s, r->id, STATUS_EVERY);
     page_begin(&p, r, "Entry", e->id, mood_of(e), true);
     facts(&p, e);
     if (past->count > 0)
-        picture(&p, &past->list[past->count - 1], "The last attempt");
+        picture(&p, past, "The last attempt");
     attempts(&p, past);
-    journal(&p, NULL);
-    json_link(&p, "/api/entry/");
+    journal(&p, past, NULL);
+    json_link(&p, "/api/entry/", 0);
     status_history_free(past);
     return page_end(&p, 200, f);
 }
@@ -327,25 +324,22 @@ unsigned page_session(const struct status_request *r, FILE *f)
 {
     const struct status_entry *e = snapshot_entry(r->s, r->id);
     const struct status_past *a;
-    struct status_history *past;
     struct page p;
     if (!e)
         return no_entry(r, f);
-    (void)status_history_new(r->s, r->id, &past);
-    if (!status_attempt_wanted(r->query, past, &a)) {
-        status_history_free(past);
+    struct status_history *past = status_history_asked(r->s, r->id, r->query, &a);
+    if (!past)
         return page_fail(r, f, 404, "There is no such attempt",
                          "Look at the entry's own page for its attempts.");
-    }
     page_begin(&p, r, a ? "Session" : "No attempt yet of", e->id, MOOD_NONE, true);
     if (a) {
         session_facts(&p, e, a);
-        picture(&p, a, "The call");
-        journal(&p, a);
+        picture(&p, past, "The call");
+        journal(&p, past, a);
     } else {
         facts(&p, e);
     }
-    json_link(&p, "/api/session/");
+    json_link(&p, "/api/session/", a ? a->n : 0);
     status_history_free(past);
     return page_end(&p, 200, f);
 }

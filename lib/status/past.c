@@ -7,76 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Lines. */
-
-struct selection {
-    const struct snapshot *s;
-    const struct status_lines *wanted;
-    size_t count; /* those that are wanted */
-    size_t skip;  /* the first of them */
-};
-
-static bool is_wanted(const struct selection *x, const struct line *l)
-{
-    return !x->wanted->sid || slice_is(l->sid, x->wanted->sid);
-}
-
-static void on_counted(void *arg, const struct line *l, struct slice text)
-{
-    struct selection *x = arg;
-    (void)text;
-    x->count += is_wanted(x, l);
-}
-
-/* Who knows these can send a BYE or CANCEL (RFC 3261 12.2, 9.1). */
-static bool is_secret(struct slice key)
-{
-    static const char *const secret[] = {"from-tag", "to-tag", "local-tag", "remote-tag", "branch"};
-    for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
-        if (slice_is(key, secret[i]))
-            return true;
-    }
-    return false;
-}
-
-static void hand_on(const struct selection *x, const struct line *l)
-{
-    struct line shown = *l;
-    char *texts[LINE_MAX_KEYS];
-    for (size_t i = 0; i < shown.count; i++) {
-        struct line_pair *p = &shown.pairs[i];
-        texts[i] = is_secret(p->key) ? mem_dup("***") : snapshot_clean(x->s, p->value);
-        p->value = slice_of(texts[i]);
-    }
-    x->wanted->handler(x->wanted->arg, &shown, SLICE(""));
-    for (size_t i = 0; i < shown.count; i++)
-        free(texts[i]);
-}
-
-static void on_shown(void *arg, const struct line *l, struct slice text)
-{
-    struct selection *x = arg;
-    (void)text;
-    if (!is_wanted(x, l))
-        return;
-    if (x->skip > 0)
-        x->skip--;
-    else
-        hand_on(x, l);
-}
-
-int status_lines(struct snapshot *s, const char *id, const struct status_lines *wanted,
-                 size_t *left_out)
-{
-    struct selection x = {.s = s, .wanted = wanted};
-    *left_out = 0;
-    int err = snapshot_journal(s, id, on_counted, &x);
-    if (err)
-        return err;
-    *left_out = x.skip = x.count > wanted->limit ? x.count - wanted->limit : 0;
-    return snapshot_journal(s, id, on_shown, &x);
-}
-
 /* --- Attempts. */
 
 static void add(struct status_history *h, const struct line *l)
@@ -102,37 +32,38 @@ static uint64_t number(const struct line *l, const char *key)
     return slice_number(line_get(l, key), INT64_MAX, &n) ? n : 0;
 }
 
-static void say_why(struct status_past *p, const struct line *l, const char *key)
+static void say_why(struct status_history *h, const struct line *l, const char *key)
 {
+    struct status_past *p = &h->list[h->count - 1];
     if (!line_get(l, key).p)
         return;
     free(p->why);
-    p->why = slice_dup(line_get(l, key));
+    p->why = snapshot_clean(h->s, line_get(l, key));
 }
 
 /* What went wrong first is why. */
-static void fail(struct status_past *p, const struct line *l)
+static void fail(struct status_history *h, const struct line *l)
 {
+    struct status_past *p = &h->list[h->count - 1];
     if (*p->why != '\0' || p->code != 0)
         return;
     p->code = (int)(number(l, "code") % 1000);
-    say_why(p, l, line_get(l, "reason").p ? "reason" : "why");
+    say_why(h, l, line_get(l, "reason").p ? "reason" : "why");
 }
 
-static void end(struct status_past *p, const struct line *l)
+static void end(struct status_history *h, const struct line *l)
 {
+    struct status_past *p = &h->list[h->count - 1];
     uint64_t status = number(l, "status");
     p->ended_ms = l->wall_ms;
     p->status = status < 255 ? (int)status : 255;
     if (*p->why == '\0' || status == 0)
-        say_why(p, l, "why");
+        say_why(h, l, "why");
 }
 
-static void on_line(void *arg, const struct line *l, struct slice text)
+static void of_attempt(struct status_history *h, const struct line *l)
 {
-    struct status_history *h = arg;
     struct status_past *p = h->count ? &h->list[h->count - 1] : NULL;
-    (void)text;
     if (slice_is(l->event, "attempt.start"))
         add(h, l);
     else if (!p || !slice_is(l->sid, p->sid) || p->status >= 0)
@@ -140,17 +71,98 @@ static void on_line(void *arg, const struct line *l, struct slice text)
     else if (slice_is(l->event, "msrp.progress") || slice_is(l->event, "msrp.transferred"))
         p->octets = number(l, "octets");
     else if (slice_is(l->event, "invite.failed") || slice_is(l->event, "msrp.failed"))
-        fail(p, l);
+        fail(h, l);
     else if (slice_is(l->event, "outcome"))
-        end(p, l);
+        end(h, l);
 }
 
-int status_history_new(struct snapshot *s, const char *id, struct status_history **out)
+/* --- Lines. */
+
+static void drop_lines(struct status_history *h)
 {
-    *out = mem_new(sizeof **out);
-    struct status_lines all = {NULL, SIZE_MAX, on_line, *out};
-    size_t left_out;
-    return status_lines(s, id, &all, &left_out);
+    for (size_t i = 0; i < h->line_count; i++)
+        free(h->lines[i]);
+    h->line_count = 0;
+    h->lines_older = 0;
+}
+
+static void keep_line(struct status_history *h, struct slice text)
+{
+    char **place = &h->lines[h->line_count];
+    if (h->line_count == STATUS_LINES) {
+        place = &h->lines[h->lines_older++ % STATUS_LINES];
+        free(*place);
+    } else {
+        h->line_count++;
+    }
+    *place = slice_dup(text);
+}
+
+/* Until the wanted attempt begins, its lines are those of none. */
+static void on_line(void *arg, const struct line *l, struct slice text)
+{
+    struct status_history *h = arg;
+    of_attempt(h, l);
+    if (h->wanted != STATUS_EVERY && slice_is(l->event, "attempt.start")) {
+        const struct status_past *p = &h->list[h->count - 1];
+        if (h->wanted == STATUS_LAST || h->wanted == p->n) {
+            memcpy(h->sid, p->sid, sizeof h->sid);
+            drop_lines(h);
+        }
+    }
+    ladder_line(h->call, l, text);
+    if (h->wanted == STATUS_EVERY || slice_is(l->sid, h->sid))
+        keep_line(h, text);
+}
+
+/* Who knows these can send a BYE or CANCEL (RFC 3261 12.2, 9.1). */
+static bool is_secret(struct slice key)
+{
+    static const char *const secret[] = {"from-tag", "to-tag", "local-tag", "remote-tag", "branch"};
+    for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
+        if (slice_is(key, secret[i]))
+            return true;
+    }
+    return false;
+}
+
+static void hand_on(const struct snapshot *s, struct line *l, journal_line_h *handler, void *arg)
+{
+    char *texts[LINE_MAX_KEYS];
+    for (size_t i = 0; i < l->count; i++) {
+        struct line_pair *p = &l->pairs[i];
+        texts[i] = is_secret(p->key) ? mem_dup("***") : snapshot_clean(s, p->value);
+        p->value = slice_of(texts[i]);
+    }
+    handler(arg, l, SLICE(""));
+    for (size_t i = 0; i < l->count; i++)
+        free(texts[i]);
+}
+
+void status_history_lines(const struct status_history *h, journal_line_h *handler, void *arg)
+{
+    struct line l;
+    for (size_t i = 0; i < h->line_count; i++) {
+        const char *text = h->lines[(h->lines_older + i) % STATUS_LINES];
+        if (line_parse(slice_of(text), &l) == 0) /* as it did when it was kept */
+            hand_on(h->s, &l, handler, arg);
+    }
+}
+
+/* --- Life. */
+
+/* The ladder gets the lines as they are, as it tells dialogs apart by their tags; it shows none of
+ * these, and cleans what it shows. */
+struct status_history *status_history_new(struct snapshot *s, const char *id, int64_t wanted)
+{
+    struct status_history *h = mem_new(sizeof *h);
+    const struct ladder_options o = {
+        .mask = snapshot_masks(s), .attempt = wanted > 0 ? h->sid : NULL, .last = true};
+    h->s = s;
+    h->wanted = wanted;
+    h->call = ladder_new(&o);
+    h->error = snapshot_journal(s, id, on_line, h);
+    return h;
 }
 
 void status_history_free(struct status_history *h)
@@ -159,20 +171,30 @@ void status_history_free(struct status_history *h)
         return;
     for (size_t i = 0; i < h->count; i++)
         free(h->list[i].why);
+    drop_lines(h);
+    ladder_free(h->call);
     free(h);
 }
 
-bool status_attempt_wanted(const char *query, const struct status_history *h,
-                           const struct status_past **out)
+struct status_history *status_history_asked(struct snapshot *s, const char *id, const char *query,
+                                            const struct status_past **one)
 {
     char *text = status_parameter(query, "attempt");
-    int64_t n = h->left_out + (int64_t)h->count;
+    int64_t n = STATUS_LAST;
     bool good = !text || num_int(text, 1, INT64_MAX, &n) == 0;
     free(text);
-    *out = NULL;
-    for (size_t i = 0; i < h->count && good; i++) {
+    *one = NULL;
+    if (!good)
+        return NULL;
+    struct status_history *h = status_history_new(s, id, n);
+    if (n == STATUS_LAST && h->count > 0)
+        *one = &h->list[h->count - 1];
+    for (size_t i = 0; i < h->count && n != STATUS_LAST; i++) {
         if (h->list[i].n == n)
-            *out = &h->list[i];
+            *one = &h->list[i];
     }
-    return good && (*out || n == 0);
+    if (*one || n == STATUS_LAST)
+        return h;
+    status_history_free(h);
+    return NULL;
 }

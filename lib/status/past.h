@@ -1,25 +1,10 @@
-/* The past of an entry: its journal as it may be shown, and the attempts that it tells of. Private
- * to the room. */
+/* The past of an entry, from one reading of its journal: the attempts that it tells of, its newest
+ * lines as they may be shown, and a call as a picture. Private to the room. */
 #ifndef STATUS_PAST_H
 #define STATUS_PAST_H
 
+#include "ladder/ladder.h"
 #include "status/snapshot.h"
-
-/* The newest `limit` lines of an entry's journal (of one attempt: `sid`; NULL: all), with what may
- * be shown of their values: cleaned, and without what identifies a dialog, so that nobody can end
- * it who only looks. The text that the handler gets is empty. *left_out: so many older ones there
- * are. ENOENT, or journal_open's errors. */
-struct status_lines {
-    const char *sid;
-    size_t limit;
-    journal_line_h *handler;
-    void *arg;
-};
-int status_lines(struct snapshot *s, const char *id, const struct status_lines *wanted,
-                 size_t *left_out);
-
-/* So many lines and attempts are shown: however they were chosen, they fit into an answer. */
-#define STATUS_LINES 200
 
 struct status_past { /* an attempt */
     int64_t n;       /* from 1 on */
@@ -30,21 +15,39 @@ struct status_past { /* an attempt */
     uint64_t octets; /* confirmed */
 };
 
-/* The newest attempts, in their order. */
-#define STATUS_PAST 100
+/* So many lines and attempts are shown: however they were chosen, they fit into an answer. */
+#define STATUS_LINES 200
+#define STATUS_PAST  100
+
+enum { STATUS_EVERY = -1, STATUS_LAST = 0 };
 struct status_history {
-    struct status_past list[STATUS_PAST];
+    int error;                            /* ENOENT, or journal_open's errors */
+    struct status_past list[STATUS_PAST]; /* the newest attempts, in their order */
     size_t count;
-    int64_t left_out; /* older ones */
+    int64_t left_out;     /* older ones */
+    struct ladder *call;  /* the attempt that was asked for, or the last one */
+    uint64_t lines_older; /* lines that are not kept */
+    /* private */
+    const struct snapshot *s;
+    int64_t wanted;
+    char sid[LINE_NAME_MAX + 1]; /* of the attempt whose lines are kept */
+    char *lines[STATUS_LINES];   /* the newest, from `lines_older` on in a ring */
+    size_t line_count;
 };
 
-/* Whatever status_lines gives. The caller frees *out, by status_history_free, in any case. */
-int status_history_new(struct snapshot *s, const char *id, struct status_history **out);
-void status_history_free(struct status_history *h);
+/* Of one attempt, by its number or STATUS_LAST, or of STATUS_EVERY one. The caller frees it. */
+struct status_history *status_history_new(struct snapshot *s, const char *id, int64_t wanted);
+void status_history_free(struct status_history *h); /* NULL is harmless */
 
-/* The attempt whose number the query has (attempt=N), else the last one; NULL: there is none yet.
- * False: there is no such attempt, or its lines are too old to be kept. */
-bool status_attempt_wanted(const char *query, const struct status_history *h,
-                           const struct status_past **out);
+/* The lines that are kept, with what may be shown of their values: cleaned, and without what
+ * identifies a dialog, so that nobody can end it who only looks. The text that the handler gets is
+ * empty. */
+void status_history_lines(const struct status_history *h, journal_line_h *handler, void *arg);
+
+/* The history with the attempt whose number the query has (attempt=N), else with the last one.
+ * *one: that; NULL: there is none yet. NULL: there is no such attempt, or its lines are too old to
+ * be kept. */
+struct status_history *status_history_asked(struct snapshot *s, const char *id, const char *query,
+                                            const struct status_past **one);
 
 #endif

@@ -94,13 +94,34 @@ static void pages(struct snapshot *s)
     tap_ok(says(s, "/api/sessions", NULL, 200, "{\"sessions\":[],"), "no session now");
 }
 
-static bool hides(struct snapshot *s, const char *path, const char *text)
+static bool hides(struct snapshot *s, const char *path, const char *query, const char *text)
 {
     struct status_answer a = {0};
-    status_answer(s, path, NULL, &a);
+    status_answer(s, path, query, &a);
     bool good = a.status == 200 && a.body.p && !strstr(a.body.p, text);
     buf_free(&a.body);
     return good;
+}
+
+/* Lines and picture are of the attempt that is asked for, or of the last one. */
+static void one_of_two(struct snapshot *s)
+{
+    static const char page[] = "/session/journal", json[] = "/api/session/journal";
+    tap_ok(says(s, page, "attempt=1", 200, "attempt 1 to ") &&
+               hides(s, page, "attempt=1", "attempt 2 to ") &&
+               hides(s, page, "attempt=1", "msrp.progress"),
+           "the first attempt");
+    tap_ok(says(s, page, "attempt=1", 200, "/api/session/journal?attempt=1"), "... and its JSON");
+    tap_ok(says(s, page, NULL, 200, "attempt 2 to ") && hides(s, page, NULL, "attempt 1 to ") &&
+               hides(s, page, NULL, "msrp.listening"),
+           "the last attempt");
+    tap_ok(says(s, json, "attempt=1", 200, "msrp.listening") &&
+               hides(s, json, "attempt=1", "\"sid\":\"b\",\"n\""),
+           "... in JSON");
+    tap_ok(says(s, "/entry/journal", NULL, 200, "attempt 2 to ") &&
+               says(s, "/entry/journal", NULL, 200, "msrp.listening") &&
+               hides(s, "/entry/journal", NULL, "attempt 1 to "),
+           "all lines, and the last attempt as a picture");
 }
 
 /* The picture tells forks apart by what no page shows. */
@@ -117,8 +138,8 @@ static void forked(const char *path)
     tap_ok(says(s, "/session/forked", NULL, 200, ">fork 2<"), "a fork has a lifeline of its own");
     tap_ok(says(s, "/session/forked", NULL, 200, "180 msrp://h:1/***;tcp sip:***@h<"),
            "what the picture shows is cleaned and masked");
-    tap_ok(hides(s, "/session/forked", "tagone"), "no tag is on the page");
-    tap_ok(hides(s, "/session/forked", "sip:eve"), "... and nobody's name");
+    tap_ok(hides(s, "/session/forked", NULL, "tagone"), "no tag is on the page");
+    tap_ok(hides(s, "/session/forked", NULL, "sip:eve"), "... and nobody's name");
     snapshot_close(s);
 }
 
@@ -178,6 +199,7 @@ int main(void)
     tap_ok(says(s, "/metrics", NULL, 200, "cpm_confirmed_bytes_total 100\n"),
            "no octet is counted twice");
     tap_ok(says(s, "/metrics", NULL, 200, "cpm_attempts_started_total 2\n"), "counted once");
+    one_of_two(s);
     snapshot_close(s);
     o.mask = true;
     snapshot_open_session(&s, path, &o);
