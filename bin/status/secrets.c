@@ -15,26 +15,6 @@
 
 #define PEM_MAX (1 << 20)
 
-static const char *why(int err)
-{
-    switch (err) {
-    case EACCES:
-        return "is open to others, or closed to you";
-    case EPERM:
-        return "belongs to another user";
-    case EINVAL:
-        return "is not a regular file";
-    case ENODATA:
-        return "is empty";
-    case EMSGSIZE:
-        return "is too large";
-    case EILSEQ:
-        return "holds more than one line";
-    default:
-        return strerror(err);
-    }
-}
-
 static int status_of(int err)
 {
     switch (err) {
@@ -52,7 +32,7 @@ static int status_of(int err)
 static bool said(const char *path, int err, const char *hint, int *status)
 {
     if (err) {
-        err_line(path, why(err), hint);
+        err_line(path, file_secret_error(err), hint);
         *status = status_of(err);
     }
     return err == 0;

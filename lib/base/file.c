@@ -127,6 +127,26 @@ int file_read_secret(const char *path, char **secret)
     return err;
 }
 
+const char *file_secret_error(int error)
+{
+    switch (error) {
+    case EACCES:
+        return "is open to others, or closed to you";
+    case EPERM:
+        return "belongs to another user";
+    case EINVAL:
+        return "is not a regular file";
+    case ENODATA:
+        return "is empty";
+    case EMSGSIZE:
+        return "is too large";
+    case EILSEQ:
+        return "is not one line of text";
+    default:
+        return strerror(error);
+    }
+}
+
 void file_forget_secret(char *secret)
 {
     if (secret)

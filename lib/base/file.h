@@ -23,7 +23,8 @@ int file_open_private(const char *path, int flags, enum file_create create, int 
  * caller frees it by file_forget_secret. */
 #define FILE_SECRET_MAX 1024
 int file_read_secret(const char *path, char **secret);
-void file_forget_secret(char *secret); /* overwritten before it is freed; NULL is harmless */
+const char *file_secret_error(int error); /* in words, for an error line */
+void file_forget_secret(char *secret);    /* overwritten before it is freed; NULL is harmless */
 
 int file_same(int fd, const char *path, bool *same); /* is the name still this file? */
 

@@ -233,7 +233,7 @@ void line_begin(struct line_out *o, const char *event, const char *sid)
     line_text(o, "sid", sid);
 }
 
-void line_slice(struct line_out *o, const char *key, struct slice value)
+static void add_pair(struct line_out *o, const char *key, struct slice value)
 {
     char piece[4];
     if (!value.p)
@@ -251,7 +251,7 @@ void line_slice(struct line_out *o, const char *key, struct slice value)
 
 void line_text(struct line_out *o, const char *key, const char *value)
 {
-    line_slice(o, key, slice_of(value));
+    add_pair(o, key, slice_of(value));
 }
 
 void line_number(struct line_out *o, const char *key, int64_t value)
@@ -259,7 +259,7 @@ void line_number(struct line_out *o, const char *key, int64_t value)
     char text[NUM_DIGITS + 1] = "-";
     size_t n = value < 0;
     n += num_digits(text + n, value < 0 ? -(uint64_t)value : (uint64_t)value);
-    line_slice(o, key, (struct slice){text, n});
+    add_pair(o, key, (struct slice){text, n});
 }
 
 #define ELLIPSIS "\xe2\x80\xa6"
@@ -281,14 +281,14 @@ void line_free_text(struct line_out *o, const char *key, struct slice value)
             break;
     }
     if (fits == value.n) {
-        line_slice(o, key, value);
+        add_pair(o, key, value);
         return;
     }
     fits = utf8_whole(value.p, fits);
     char cut[LINE_MAX_SIZE];
     memcpy(cut, value.p, fits);
     memcpy(cut + fits, ELLIPSIS, sizeof ELLIPSIS - 1);
-    line_slice(o, key, (struct slice){cut, fits + sizeof ELLIPSIS - 1});
+    add_pair(o, key, (struct slice){cut, fits + sizeof ELLIPSIS - 1});
 }
 
 int line_end(struct line_out *o)

@@ -45,7 +45,6 @@ struct line_out {
 
 void line_begin(struct line_out *o, const char *event, const char *sid); /* sid may be NULL */
 void line_text(struct line_out *o, const char *key, const char *value);  /* NULL value: no pair */
-void line_slice(struct line_out *o, const char *key, struct slice value);
 void line_number(struct line_out *o, const char *key, int64_t value);
 /* Free text: cut with an ellipsis rather than refused when it would not fit. */
 void line_free_text(struct line_out *o, const char *key, struct slice value);

@@ -37,26 +37,6 @@ static const char *const tells[] = {"Authorization", "Proxy-Authorization"};
 
 /* --- Life. */
 
-static const char *secret_error(int err)
-{
-    switch (err) {
-    case EACCES:
-        return "cannot be read, or is open to others (chmod 600)";
-    case EPERM:
-        return "belongs to another user";
-    case EINVAL:
-        return "is not a regular file";
-    case ENODATA:
-        return "is empty";
-    case EMSGSIZE:
-        return "is too long for a password";
-    case EILSEQ:
-        return "is not one line of text";
-    default:
-        return strerror(err);
-    }
-}
-
 int auth_new(struct auth **out, const struct sip_config *config, struct sip_fault *f)
 {
     struct auth *a = mem_new(sizeof(*a));
@@ -67,8 +47,8 @@ int auth_new(struct auth **out, const struct sip_config *config, struct sip_faul
     if (config->auth_password_file != NULL && config->auth_user != NULL)
         err = file_read_secret(config->auth_password_file, &a->password);
     return err == 0 ? 0
-                    : fault_set(f, EX_NOPERM, config->auth_password_file, secret_error(err),
-                                "--auth-password-file");
+                    : fault_set(f, EX_NOPERM, config->auth_password_file, file_secret_error(err),
+                                "one line, in a file with mode 600");
 }
 
 static void realm_free(struct realm *r)

@@ -223,12 +223,10 @@ static int clean_text(const struct head *h, const struct start *st, struct buf *
 
 static int hang(osip_message_t *m, struct slice name, struct slice value)
 {
-    char *n = mem_new_part(name.n + 2, 1); /* "@" before it in a shadow */
-    memcpy(n + 1, name.p, name.n);
-    n[0] = '@';
-    n[name.n + 1] = '\0';
+    const char *before = among(parsed_names, name) ? SHADOW : "";
+    char *n = mem_format("%s%.*s", before, (int)name.n, name.p);
     char *v = slice_dup(value);
-    int err = osip_message_set_header(m, among(parsed_names, name) ? n : n + 1, v) ? EINVAL : 0;
+    int err = osip_message_set_header(m, n, v) ? EINVAL : 0;
     free(n);
     free(v);
     return err;

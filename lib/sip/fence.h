@@ -44,6 +44,8 @@
 #include "base/buf.h"
 #include "sip/stack.h"
 
+#define SHADOW "@" /* begins the names of headers that are not for the wire */
+
 struct osip_event;
 
 struct fence_fault {

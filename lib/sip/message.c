@@ -1,5 +1,6 @@
 #include "base/mem.h"
 #include "base/rand.h"
+#include "sip/fence.h"
 #include "sip/head.h"
 #include "sip/stack_int.h"
 

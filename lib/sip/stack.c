@@ -84,11 +84,6 @@ void stack_reap(struct sip_stack *s)
     loop_at(s->loop, &s->reaper, clock_ms(), on_reap, s);
 }
 
-bool sip_stack_busy(const struct sip_stack *s)
-{
-    return s->count > 0;
-}
-
 int sip_send(struct sip_stack *s, struct osip_message *m, const struct sip_hop *to)
 {
     struct sip_hop hop = *to;

@@ -130,9 +130,6 @@ void sip_server_acked(struct sip_server *t);
 void sip_server_forget(struct sip_server *t);
 const struct osip_message *sip_server_message(const struct sip_server *t); /* the request */
 
-/* Is anything of ours still under way (transactions that may have to repeat or absorb)? */
-bool sip_stack_busy(const struct sip_stack *s);
-
 /* --- Building and reading messages. */
 
 /* Puts a Via with a fresh branch (also given back, 64 bytes) for `to` on top; rport on UDP (RFC

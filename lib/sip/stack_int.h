@@ -131,8 +131,6 @@ void via_response_hop(const osip_message_t *request, const struct sip_hop *from,
 
 /* --- message.c */
 
-#define SHADOW "@" /* begins the names of headers that are not for the wire */
-
 /* Notes the tag that sip_response_to has to use: fresh, or that of `like`. */
 void message_note_tag(osip_message_t *m, const osip_message_t *like);
 /* The text for the wire, without the shadows; the caller frees it. 0, EINVAL or EMSGSIZE. */

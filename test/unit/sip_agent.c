@@ -30,15 +30,6 @@ static struct party *call(enum sip_transport t,
     return p;
 }
 
-static void yes(struct party *p, struct sip_server *s, const struct osip_message *m,
-                struct sip_server *invite)
-{
-    (void)invite;
-    if (s != NULL)
-        (void)sip_respond(p->stack, s,
-                          reply(m, 200, strcmp(sip_method(m), "INVITE") == 0 ? ANSWER : NULL));
-}
-
 static void test_delivery(enum sip_transport t)
 {
     struct party *p = call(t, yes);

@@ -97,6 +97,16 @@ __attribute__((unused)) static struct osip_message *reply(const struct osip_mess
     return r;
 }
 
+/* A recipient that takes whatever it is asked. */
+__attribute__((unused)) static void yes(struct party *p, struct sip_server *s,
+                                        const struct osip_message *m, struct sip_server *invite)
+{
+    (void)invite;
+    if (s != NULL)
+        (void)sip_respond(p->stack, s,
+                          reply(m, 200, strcmp(sip_method(m), "INVITE") == 0 ? ANSWER : NULL));
+}
+
 static void party_request(void *arg, struct sip_server *s, const struct osip_message *m,
                           const struct sip_hop *from, struct sip_server *invite)
 {

@@ -24,15 +24,6 @@ static bool is_settled(struct party *p)
 
 /* --- Recipients. */
 
-static void yes(struct party *p, struct sip_server *s, const struct osip_message *m,
-                struct sip_server *invite)
-{
-    (void)invite;
-    if (s != NULL)
-        (void)sip_respond(p->stack, s,
-                          reply(m, 200, strcmp(sip_method(m), "INVITE") == 0 ? ANSWER : NULL));
-}
-
 /* Names itself by a name. */
 static void yes_by_name(struct party *p, struct sip_server *s, const struct osip_message *m,
                         struct sip_server *invite)
