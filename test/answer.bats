@@ -4,21 +4,6 @@
 load helper
 load peers
 
-teardown() {
-  stop_peers
-}
-
-deliver() { # WANTED-STATUS [options of cpm-deliver]
-  local wanted=$1 status=0
-  shift
-  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "$@" m.cpim \
-    >out 2>err </dev/null || status=$?
-  assert_status "$status" "$wanted" || {
-    cat sipp.err sipp.msg
-    return 1
-  }
-}
-
 # edited SED...: the answer, edited.
 edited() {
   sed -E "$@" "$BATS_TEST_DIRNAME/sipp/answer.xml" >edited.xml

@@ -5,11 +5,6 @@ bats_require_minimum_version 1.5.0
 load helper
 load peers
 
-teardown() {
-  stop_sink
-  stop_peers
-}
-
 # deliver STATUS OCTETS [options]
 deliver() {
   local wanted=$1 status=0

@@ -4,11 +4,6 @@ bats_require_minimum_version 1.5.0
 load helper
 load peers
 
-teardown() {
-  stop_sink
-  stop_peers
-}
-
 # digest_proxy ALGORITHM QOP [DEFINE...]
 digest_proxy() {
   local algorithm=$1 qop=$2

@@ -3,11 +3,6 @@
 load helper
 load peers
 
-teardown() {
-  stop_sink
-  stop_peers
-}
-
 # start_dns [options]: dnsmasq on loopback, which knows example.com alone: CPM_DNS_SERVER.
 start_dns() {
   on_port run_dns "$@" || {

@@ -3,11 +3,6 @@
 load helper
 load peers
 
-teardown() {
-  stop_sink
-  stop_peers
-}
-
 # two_recipients PART...: what SIPp does; BOB is cpm-sink's. RINGS: cpm-sink rings for so many ms;
 # NO_SDP: and answers without a description; RATE: and reads so many octets a second.
 two_recipients() {

@@ -3,11 +3,6 @@
 load helper
 load peers
 
-teardown() {
-  stop_sink
-  stop_peers
-}
-
 deliver() { # WANTED-STATUS udp|tcp [options of cpm-deliver]
   local wanted=$1 over=$2 status=0
   shift 2

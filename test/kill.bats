@@ -6,11 +6,6 @@ bats_require_minimum_version 1.5.0
 load helper
 load peers
 
-teardown() {
-  stop_sink
-  stop_peers
-}
-
 events="attempt.start msrp.listening invite.sent invite.progress dialog.confirmed invite.answered
 msrp.connected msrp.transferred bye.request bye.sent bye.answered outcome"
 

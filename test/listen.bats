@@ -6,10 +6,6 @@ load peers
 
 CORPUS=$BATS_TEST_DIRNAME/fuzz/corpus/sip_fence
 
-teardown() {
-  stop_peers
-}
-
 # Nothing but event lines came from the programs: libosip2 likes to speak on stdout too.
 only_lines() {
   ! grep -vE '^[0-9-]{10}T[0-9:.]{12}Z cpm-[a-z-]+\[[0-9]+\] [a-z.]+ ' out

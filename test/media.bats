@@ -5,19 +5,6 @@ bats_require_minimum_version 1.5.0
 load helper
 load peers
 
-teardown() {
-  stop_sink
-  stop_peers
-}
-
-# deliver STATUS [options]: of m.cpim.
-deliver() {
-  local wanted=$1 status=0
-  shift
-  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "$@" m.cpim >out 2>err || status=$?
-  assert_status "$status" "$wanted"
-}
-
 # ends STATUS OCTETS WAY [ARGUMENT...] [-- options]: one delivery, and the recipient is content.
 ends() {
   local wanted=$1 octets=$2 way=()

@@ -47,14 +47,6 @@ recipient_ended() { # it is content
   }
 }
 
-deliver() { # STATUS [options]
-  local wanted=$1 status=0
-  shift
-  timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "$@" m.cpim >out 2>err </dev/null ||
-    status=$?
-  assert_status "$status" "$wanted"
-}
-
 said() {
   grep -qF -- "$1" err || {
     echo "not said: $1"

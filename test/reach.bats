@@ -3,11 +3,6 @@
 load helper
 load peers
 
-teardown() {
-  stop_sink
-  stop_peers
-}
-
 deliver() { # WANTED-STATUS [options of cpm-deliver]
   local wanted=$1 status=0
   shift

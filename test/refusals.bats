@@ -6,10 +6,6 @@ load peers
 
 BOB=sip:bob@example.com # for who makes the message first
 
-teardown() {
-  stop_peers
-}
-
 deliver() { # WANTED-STATUS [options of cpm-deliver]
   local wanted=$1 status=0
   shift

@@ -15,11 +15,6 @@ certs() {
   export CPM_SIP_TLS_CA=$CERTS/ca.pem
 }
 
-teardown() {
-  stop_sink
-  stop_peers
-}
-
 # A recipient that takes SIP over TLS, with that certificate.
 start_tls_sink() { # CERTIFICATE [options]
   local name=$1
