@@ -196,6 +196,13 @@ static int choice(const char *word, const char *const *words)
     return i;
 }
 
+/* What an attempt learned goes before what was asked for. */
+static bool takes_either(const struct program *p)
+{
+    const char *learnt = journal_get(stage_journal(p->s), "learnt.setup");
+    return strcmp(p->config.setup, "active") == 0 && learnt && strcmp(learnt, "actpass") == 0;
+}
+
 static struct msrp_serve_plan plan_of(struct program *p, uint64_t content)
 {
     static const char *const setups[] = {"passive", "actpass", "active", NULL};
@@ -210,13 +217,14 @@ static struct msrp_serve_plan plan_of(struct program *p, uint64_t content)
         .wrapped_type = p->type,
         .cpim_from = p->from,
         .cpim_message_id = p->message_id,
+        .setup_learnt = takes_either(p),
         .cema = c->cema,
         .meter = err_verbosity >= ERR_NORMAL && isatty(STDERR_FILENO),
     };
     plan.session = (struct msrp_session_plan){
         .loop = p->loop,
         .tls = p->tls,
-        .setup = (enum msrp_setup)choice(c->setup, setups),
+        .setup = plan.setup_learnt ? MSRP_ACTPASS : (enum msrp_setup)choice(c->setup, setups),
         .accept_timeout_ms = c->accept_timeout,
         .stall_timeout_ms = c->stall_timeout,
         .dial_after_ms = c->dial_after,

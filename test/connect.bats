@@ -7,9 +7,14 @@ load peers
 
 # deliver STATUS OCTETS [options]
 deliver() {
-  local wanted=$1 status=0
   make_message "$2"
-  shift 2
+  try "$1" "${@:3}"
+}
+
+# try STATUS [options]: to deliver m.cpim.
+try() {
+  local wanted=$1 status=0
+  shift
   timeout "$GUARD" cpm-deliver -s s --from "$ALICE" --to "$BOB" "$@" m.cpim >out 2>err || status=$?
   assert_status "$status" "$wanted"
 }
@@ -72,6 +77,24 @@ setup_is() {
   setup_is active actpass active
   setup_is active holdconn active
   setup_is active active passive connect=answer # not allowed, and it connects to our path all the same
+}
+
+@test "480 to a=setup:active: the next attempt offers actpass, once" {
+  start_recipient recipient.py unwilling active actpass active active
+  deliver 75 3000 --setup active
+  [ "$(cpm-session get s learnt.setup)" = actpass ]
+  for wanted in 75 75 0; do
+    try "$wanted" --setup active
+    [ "$(cpm-session get s learnt.setup)" = active ]
+  done
+  recipient_ended
+}
+
+@test "one that refuses a=setup:active gets the message by actpass" {
+  start_recipient recipient.py unwilling active actpass
+  deliver 75 3000 --setup active
+  try 0 --setup active
+  recipient_ended
 }
 
 @test "the recipient connects" { arrives plain; }

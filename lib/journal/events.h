@@ -9,7 +9,7 @@
 #define JOURNAL_EVENTS(X)                                                                            \
     X("attempt.start",    "invite deliver queue",  "n")                                              \
     X("entry",            "invite serve deliver queue",    "from to message content birth expires notify conversation contribution") \
-    X("learnt",           "serve",                 "window")                                        \
+    X("learnt",           "serve",                 "window setup")                                  \
     X("msrp.listening",   "serve",  "path addrtype proto setup cema size octets accept-types wrapped-types fingerprint cpim-from message-id") \
     X("invite.route",     "invite", "n uri")                                                         \
     X("invite.sent",      "invite", "call-id from from-tag to uri cseq branch transport next-hop local via contact routes") \

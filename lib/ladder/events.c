@@ -297,7 +297,9 @@ static const struct event {
     const char *note; /* instead */
 } events[] = {
     {"msrp.listening", on_listening, NULL},
-    {"learnt", NULL, "learnt: {#window} octets at once without an answer"},
+    {"learnt", NULL,
+     "learnt: [{#window} octets at once without an answer]"
+     "[a=setup:{setup} in the next offer]"},
     {"invite.sent", on_sent, NULL},
     {"invite.progress", on_progress, NULL},
     {"dialog.confirmed", on_confirmed, NULL},

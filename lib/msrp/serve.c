@@ -117,6 +117,21 @@ static void write_lesson(struct msrp_serve *s)
     (void)emit(s, &o, MSRP_LINE_FACT);
 }
 
+/* There are recipients that do not let us connect and say so with a 480; that they may connect
+ * themselves is tried once. */
+static void write_setup(struct msrp_serve *s)
+{
+    struct journal *j = s->ops->journal(s->arg);
+    bool refused = s->plan.session.setup == MSRP_ACTIVE && !journal_get(j, "learnt.setup") &&
+                   journal_number(j, "invite.failed.code", 0) == 480;
+    struct line_out o;
+    if (!refused && !s->plan.setup_learnt)
+        return;
+    line_begin(&o, "learnt", s->ops->sid(s->arg));
+    line_text(&o, "setup", refused ? "actpass" : "active");
+    (void)emit(s, &o, MSRP_LINE_FACT);
+}
+
 static uint64_t octets_so_far(const struct msrp_serve *s)
 {
     return msrp_session_progress(s->session).confirmed;
@@ -158,6 +173,7 @@ static void failed(struct msrp_serve *s, const struct msrp_outcome *o)
     if (!s->quiet)
         say_failure(o);
     write_lesson(s);
+    write_setup(s);
     (void)emit(s, &line, MSRP_LINE_FACT);
     s->status = o->status;
     close_session(s);

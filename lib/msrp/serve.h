@@ -18,8 +18,9 @@ struct msrp_serve_plan {
     const char *wrapped_type;         /* of the content, without parameters */
     const char *cpim_from;            /* URI */
     const char *cpim_message_id;
-    bool cema;  /* write a=msrp-cema into the offer */
-    bool meter; /* shall `meter` be called? */
+    bool setup_learnt; /* an attempt's lesson: session.setup is tried in place of active */
+    bool cema;         /* write a=msrp-cema into the offer */
+    bool meter;        /* shall `meter` be called? */
 };
 
 enum msrp_line { MSRP_LINE_FACT, MSRP_LINE_DURABLE, MSRP_LINE_PROGRESS };

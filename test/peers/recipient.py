@@ -468,8 +468,25 @@ def talks():
     call.bye()
 
 
+def unwilling(*setups):
+    """480 to one INVITE after the other, whose offers are to have these a=setup; it takes the last."""
+    call = Call()
+    for i, setup in enumerate(setups):
+        check(b"a=setup:%s\r\n" % setup.encode() in call.invite, "offer %d is %s" % (i, setup))
+        if i < len(setups) - 1:
+            call.reply(call.invite, "480 Temporarily Unavailable")
+            call.wait("ACK")
+            call.invite, call.caller = call.wait("INVITE")
+            call.see_offer()
+    call.answer(THEM)
+    conn = Conn(call, THEM)
+    check(conn.hello() == 200, "the first SEND is answered")
+    conn.whole(THEM)
+    call.bye()
+
+
 SCENARIOS = {f.__name__: f for f in (plain, early, fork, again, anchored, strangers, slow, halves, flood, never,
-                                     mute, dialled, nowhere, moved, refused, relay, talks)}
+                                     mute, dialled, nowhere, moved, refused, relay, talks, unwilling)}
 
 if __name__ == "__main__":
     SCENARIOS[sys.argv[1]](*sys.argv[2:])
