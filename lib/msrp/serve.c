@@ -105,33 +105,6 @@ static void refuse(struct msrp_serve *s, int status, const char *what, const cha
     msrp_serve_refuse(s->ops, s->arg, status, what, why, hint);
 }
 
-/* A peer that went away with octets unanswered gets less at once the next time. */
-static void write_lesson(struct msrp_serve *s)
-{
-    struct line_out o;
-    uint64_t window = msrp_session_lesson(s->session);
-    if (window == 0)
-        return;
-    line_begin(&o, "learnt", s->ops->sid(s->arg));
-    line_number(&o, "window", (int64_t)window);
-    (void)emit(s, &o, MSRP_LINE_FACT);
-}
-
-/* There are recipients that do not let us connect and say so with a 480; that they may connect
- * themselves is tried once. */
-static void write_setup(struct msrp_serve *s)
-{
-    struct journal *j = s->ops->journal(s->arg);
-    bool refused = s->plan.session.setup == MSRP_ACTIVE && !journal_get(j, "learnt.setup") &&
-                   journal_number(j, "invite.failed.code", 0) == 480;
-    struct line_out o;
-    if (!refused && !s->plan.setup_learnt)
-        return;
-    line_begin(&o, "learnt", s->ops->sid(s->arg));
-    line_text(&o, "setup", refused ? "actpass" : "active");
-    (void)emit(s, &o, MSRP_LINE_FACT);
-}
-
 static uint64_t octets_so_far(const struct msrp_serve *s)
 {
     return msrp_session_progress(s->session).confirmed;
@@ -172,8 +145,7 @@ static void failed(struct msrp_serve *s, const struct msrp_outcome *o)
     line_free_text(&line, "why", slice_of(o->why));
     if (!s->quiet)
         say_failure(o);
-    write_lesson(s);
-    write_setup(s);
+    msrp_serve_learn(&s->plan, s->ops, s->arg, msrp_session_lesson(s->session));
     (void)emit(s, &line, MSRP_LINE_FACT);
     s->status = o->status;
     close_session(s);

@@ -50,6 +50,11 @@ void msrp_serve_stop(struct msrp_serve *s, int signal); /* a signal came */
 void msrp_serve_refuse(const struct msrp_serve_ops *ops, void *arg, int status, const char *what,
                        const char *why, const char *hint);
 
+/* After a failure: writes what the next attempt should do in another way (learnt); window as
+ * msrp_session_lesson gave it. */
+void msrp_serve_learn(const struct msrp_serve_plan *plan, const struct msrp_serve_ops *ops,
+                      void *arg, uint64_t window);
+
 /* An address of this host for others, as text without brackets: the one towards the default route
  * (no packet is sent), else the first that is not loopback, else loopback. */
 void msrp_own_host(int family, char text[NET_TEXT_SIZE]);

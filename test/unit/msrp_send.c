@@ -509,6 +509,19 @@ static void test_reports(void)
     tap_is_int(status(), 69, "a report of failure");
 }
 
+static void test_scattered_reports(void)
+{
+    struct msrp_sending what = plan(1000);
+    what.success_report = true;
+    begin(&what);
+    run_to_end();
+    for (uint64_t at = 1; at <= 999; at += 2)
+        report(at, at, 200);
+    tap_is_int(status(), -1, "more gaps than can be kept are no end");
+    report(1, 1000, 200);
+    tap_is_int(status(), 0, "and a report of everything closes them");
+}
+
 static void test_unanswered(void)
 {
     struct msrp_sending what = plan(4 << 20);
@@ -554,6 +567,7 @@ int main(void)
     test_timer();
     test_lesson();
     test_reports();
+    test_scattered_reports();
     test_unanswered();
     msrp_sender_free(w.s);
     msrp_parser_free(w.p);
