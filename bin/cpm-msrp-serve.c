@@ -5,9 +5,9 @@
 #include "base/net.h"
 #include "base/opt.h"
 #include "base/spawn.h"
-#include "bin/msrp-serve/imdn.h"
 #include "bin/options.h"
 #include "cpim/cpim.h"
+#include "cpim/imdn.h"
 #include "msrp/serve.h"
 #include "stage/stage.h"
 #include "trace/trace.h"
@@ -85,16 +85,19 @@ static void received(void *arg, struct slice content_type, struct slice body)
 {
     struct line_out o;
     struct imdn n;
-    if (!imdn_read(content_type, body, &n)) {
+    struct buf decoded;
+    if (!imdn_read(content_type, body, &decoded, &n)) {
         err_step("the recipient sent %zu octets that are no notification", body.n);
+        buf_free(&decoded);
         return;
     }
     line_begin(&o, "imdn.received", get_sid(arg));
     line_free_text(&o, "message-id", n.message_id);
     line_free_text(&o, "status", n.status);
-    line_text(&o, "content-type", "message/imdn+xml");
+    line_text(&o, "content-type", IMDN_TYPE);
     line_number(&o, "size", (int64_t)body.n);
     (void)emit(arg, &o, MSRP_LINE_FACT);
+    buf_free(&decoded);
 }
 
 static void meter(void *arg, uint64_t octets, uint64_t total, int64_t ms, bool last)

@@ -120,7 +120,7 @@ static void meter(struct msrp_serve *s, bool last)
 static void say_failure(const struct msrp_outcome *o)
 {
     if (o->code)
-        err_linef("MSRP", NULL, "%d %s: %s", o->code, o->reason, o->why);
+        err_linef("MSRP", NULL, "%d%s%s: %s", o->code, o->reason[0] ? " " : "", o->reason, o->why);
     else
         err_line("MSRP", o->why, NULL);
 }

@@ -1,48 +1,12 @@
 /* INFO and MESSAGE of the peer: a delivery notification (RFC 5438) may come this way. All else is
  * refused as RFC 3428, 6086 and 3261 8.2.3 have it. */
+#include "cpim/imdn.h"
 #include "sip/agent_int.h"
 
 #include <osipparser2/osip_parser.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-#define NOTIFICATION "message/imdn+xml"
-
-/* The text of an element in XML that is only looked at, never believed. */
-static struct slice element(struct slice body, const char *open)
-{
-    const char *p = memmem(body.p, body.n, open, strlen(open));
-    struct slice rest;
-
-    if (p == NULL)
-        return (struct slice){NULL, 0};
-    p += strlen(open);
-    rest = (struct slice){p, (size_t)(body.p + body.n - p)};
-    return slice_trim(slice_cut(&rest, '<'));
-}
-
-static const char *disposition(struct slice body)
-{
-    static const char *const states[] = {"delivered", "displayed", "processed", "failed",
-                                         "forbidden", "error",     "stored"};
-
-    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-        char tag[24];
-        int n = snprintf(tag, sizeof(tag), "<%s", states[i]);
-        if (memmem(body.p, body.n, tag, (size_t)n) != NULL)
-            return states[i];
-    }
-    return NULL;
-}
-
-/* By itself, or wrapped in CPIM. */
-static bool is_notification(const char *type, struct slice body)
-{
-    return type_is(type, NOTIFICATION) ||
-           (type_is(type, "message/cpim") &&
-            memmem(body.p, body.n, NOTIFICATION, sizeof(NOTIFICATION) - 1) != NULL);
-}
 
 static bool is_coded(const struct osip_message *m)
 {
@@ -75,26 +39,40 @@ static bool is_optional(const struct osip_message *m)
     return false;
 }
 
-static void tell(struct sip_agent *a, const char *type, struct slice body)
+static void tell(struct sip_agent *a, const char *type, size_t size, const struct imdn *n)
 {
     struct line_out o;
 
     line_begin(&o, "imdn.received", agent_sid(a));
-    line_free_text(&o, "message-id", element(body, "<message-id>"));
-    line_text(&o, "status", disposition(body));
+    line_free_text(&o, "message-id", n->message_id);
+    line_free_text(&o, "status", n->status);
     line_free_text(&o, "content-type", slice_of(type));
-    line_number(&o, "size", (int64_t)body.n);
+    line_number(&o, "size", (int64_t)size);
     agent_remark(a, &o);
+}
+
+/* Also where there is none, or none that is a notification. */
+static bool read_notification(const struct osip_message *m, struct buf *decoded, struct imdn *n)
+{
+    const char *type;
+    struct slice body = sip_body(m, &type);
+
+    *decoded = BUF_UP_TO(0);
+    return body.n > 0 && type != NULL && !is_coded(m) &&
+           imdn_read(slice_of(type), body, decoded, n);
 }
 
 struct osip_message *notice_answer(const struct osip_message *m, bool *notification)
 {
     const char *type;
     struct slice body = sip_body(m, &type);
+    struct buf decoded;
+    struct imdn n;
 
-    *notification = body.n > 0 && !is_coded(m) && is_notification(type, body);
+    *notification = read_notification(m, &decoded, &n);
+    buf_free(&decoded);
     if (body.n > 0 && !*notification && !is_optional(m))
-        return notice_unsupported(m, NOTIFICATION ", message/cpim");
+        return notice_unsupported(m, IMDN_TYPE ", message/cpim");
     return sip_response_to(m, 200, NULL);
 }
 
@@ -104,9 +82,12 @@ void notice_message(struct sip_agent *a, struct sip_server *s, const struct osip
     struct osip_message *r = notice_answer(m, &notification);
     const char *type;
     struct slice body = sip_body(m, &type);
+    struct buf decoded;
+    struct imdn n;
 
-    if (notification)
-        tell(a, type, body);
+    if (read_notification(m, &decoded, &n))
+        tell(a, type, body.n, &n);
+    buf_free(&decoded);
     indialog_respond(a, s, r);
 }
 
