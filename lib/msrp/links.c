@@ -252,7 +252,7 @@ static bool presents(struct link *l, const struct msrp_head *h)
     struct msrp_uri to;
     if (msrp_uri_parse(msrp_path_last(h->to_path), &to) != 0 ||
         !msrp_uri_same_session(&to, &s->own)) {
-        answer_with(l, 481, NULL, l->state != LINK_BOUND);
+        answer_with(l, 481, NULL, l->state == LINK_SILENT);
         if (l->state == LINK_SILENT)
             note(l, "named another session", "");
         return false;

@@ -218,6 +218,7 @@ def early():
     conn = Conn(call, THEM)
     check(conn.hello(headers="Message-ID: p1\r\nByte-Range: 1-2/2\r\n", body="hi") == 200,
           "the first SEND is answered before the 200")
+    check(conn.hello(to="msrp://127.0.0.1:1/nonsense;tcp") == 481, "one for another session is not")
     check(conn.quiet(0.3), "nothing leaves before the answer")
     call.answer(THEM)
     conn.whole(THEM)
