@@ -101,6 +101,7 @@ setup_is() {
 @test "connection and first SEND before the 200; what came with it is not lost" {
   arrives early -- -v
   grep -q 'sent 2 octets' err
+  [ "$(grep -c 'sent 5 octets' err)" -eq 7 ]
 }
 @test "early connections of a fork: the answer chooses by From-Path, the other gets 506" { arrives fork; }
 @test "it connects early, goes away, and comes again, before the answer or behind it" {

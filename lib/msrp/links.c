@@ -14,6 +14,15 @@
 
 /* --- The set of connections. */
 
+static void forget_kept(struct link *l)
+{
+    for (size_t i = 0; i < l->kept_n; i++) {
+        free(l->kept[i].type);
+        buf_free(&l->kept[i].body);
+    }
+    l->kept_n = 0;
+}
+
 void msrp_link_drop(struct link *l)
 {
     struct msrp_session *s = l->session;
@@ -24,8 +33,7 @@ void msrp_link_drop(struct link *l)
     loop_cancel(s->plan.loop, &l->silent);
     msrp_conn_free(l->conn);
     free(l->from_path);
-    free(l->kept_type);
-    buf_free(&l->kept);
+    forget_kept(l);
     msrp_inbox_free(&l->inbox);
     *l = (struct link){.session = s};
 }
@@ -299,23 +307,25 @@ static void take_data(struct link *l, struct slice data)
         answer_with(l, code, why, false);
 }
 
-/* What was answered with 200 before the answer chose; of several the last. */
-static void keep(struct link *l, struct slice content_type, struct buf body)
+/* Until the answer chooses; 200 is said only of what has its place. */
+static size_t keep(struct link *l, struct slice content_type, struct buf body)
 {
-    free(l->kept_type);
-    buf_free(&l->kept);
-    l->kept_type = slice_dup(content_type);
-    l->kept = body;
+    if (l->kept_n == MSRP_INBOX) {
+        answer_with(l, 413, "too many messages before the answer", false);
+        buf_free(&body);
+        return 0;
+    }
+    l->kept[l->kept_n].type = slice_dup(content_type);
+    l->kept[l->kept_n++].body = body;
+    return body.n;
 }
 
 void msrp_link_hand_on(struct link *l)
 {
     struct msrp_session *s = l->session;
-    if (l->kept_type)
-        s->ops->received(s->arg, slice_of(l->kept_type), buf_slice(&l->kept));
-    free(l->kept_type);
-    l->kept_type = NULL;
-    buf_free(&l->kept);
+    for (size_t i = 0; i < l->kept_n; i++)
+        s->ops->received(s->arg, slice_of(l->kept[i].type), buf_slice(&l->kept[i].body));
+    forget_kept(l);
 }
 
 /* Gives how many octets the message has that is there now as a whole; 0: none is. */
@@ -328,10 +338,8 @@ static size_t take_message(struct link *l, const struct msrp_event *ev)
     size_t n = whole.n;
     if (code)
         answer_with(l, code, why, false);
-    if (n && l->state != LINK_BOUND) {
-        keep(l, ev->head->content_type, whole);
-        return n;
-    }
+    if (n && l->state != LINK_BOUND)
+        return keep(l, ev->head->content_type, whole);
     if (n)
         s->ops->received(s->arg, ev->head->content_type, buf_slice(&whole));
     buf_free(&whole);

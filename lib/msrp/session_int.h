@@ -37,8 +37,11 @@ struct link {
     const char *why;          /* its comment */
     bool refuse;              /* close after that answer */
     struct msrp_inbox inbox;
-    char *kept_type; /* a message that came before the connection was the session's, or NULL */
-    struct buf kept;
+    struct { /* messages that came before the connection was the session's */
+        char *type;
+        struct buf body;
+    } kept[MSRP_INBOX];
+    size_t kept_n;
 };
 
 struct msrp_session {

@@ -219,6 +219,11 @@ def early():
     check(conn.hello(headers="Message-ID: p1\r\nByte-Range: 1-2/2\r\n", body="hi") == 200,
           "the first SEND is answered before the 200")
     check(conn.hello(to="msrp://127.0.0.1:1/nonsense;tcp") == 481, "one for another session is not")
+    for n in range(7):
+        check(conn.hello(headers="Message-ID: n%d234\r\nByte-Range: 1-5/5\r\n" % n, body="hello") == 200,
+              "several messages are kept")
+    check(conn.hello(headers="Message-ID: last\r\nByte-Range: 1-5/5\r\n", body="hello") == 413,
+          "but not any number")
     check(conn.quiet(0.3), "nothing leaves before the answer")
     call.answer(THEM)
     conn.whole(THEM)
