@@ -47,13 +47,17 @@ refused() {
   refused 76 no-path 'no a=path' '/a=path/d'
 }
 
-@test "a path that is no MSRP URI: 76" {
-  edited 's|a=path:msrp:.*|a=path:sip:bob@example.com|'
-  start_sipp invite edited ack bye
-  make_message 10
-  deliver 76
-  sipp_content
-  grep -qF 'a=path' err
+@test "a path that is no MSRP URI, or one by another transport than TCP: 76" {
+  local path
+  for path in sip:bob@example.com 'msrp://127.0.0.1:9/s1pp;ws'; do
+    edited "s|a=path:msrp:.*|a=path:$path|"
+    rm -f s
+    start_sipp invite edited ack bye
+    make_message 10
+    deliver 76
+    sipp_content
+    grep -qF 'a=path' err
+  done
 }
 
 @test "port 0: 69" {

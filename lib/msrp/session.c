@@ -348,11 +348,19 @@ static void begin_connecting(struct msrp_session *s, const char *setup)
     }
 }
 
+/* Behind the next hop it may go on in other ways (RFC 7977), to it only by TCP (RFC 4975 6). */
+static bool is_path(struct slice path)
+{
+    struct msrp_uri hop;
+    return msrp_path_check(path) == 0 && msrp_uri_parse(msrp_path_first(path), &hop) == 0 &&
+           slice_is_nocase(hop.transport, "tcp");
+}
+
 int msrp_session_answered(struct msrp_session *s, const struct msrp_answer *answer)
 {
     if (s->answered || s->done)
         return 0;
-    int err = msrp_path_check(slice_of(answer->path)) ? EINVAL : msrp_secure_learn(s, answer);
+    int err = is_path(slice_of(answer->path)) ? msrp_secure_learn(s, answer) : EINVAL;
     if (err)
         return err;
     int64_t now = clock_ms();

@@ -76,8 +76,8 @@ struct msrp_answer {     /* texts are the caller's */
     const char *fingerprint; /* of the peer's certificate; NULL: its name and chain count */
 };
 
-/* The answer came. EINVAL: its path is no path; EPROTO: it is msrps: where we are not, or the other
- * way round. Harmless when called again. */
+/* The answer came. EINVAL: its path is no path, or its first hop is not reached by TCP; EPROTO: it
+ * is msrps: where we are not, or the other way round. Harmless when called again. */
 int msrp_session_answered(struct msrp_session *s, const struct msrp_answer *answer);
 
 /* No new chunks, "#" for the one under way; answers are waited for until none is due, but not for
