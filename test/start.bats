@@ -155,6 +155,51 @@ os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x02000001, 1
   hang_up
 }
 
+@test "a stage has no rights of cpm-deliver's file" {
+  mkdir bin
+  cp "$CPM_BIN"/cpm-* bin
+  ln -s "$CPM_BIN/../lib" lib
+  give_capability bin/cpm-deliver
+  start_sink --behave invite=180 --behave ring-ms=60000
+  make_message 1000
+  # As nobody in particular, who has no rights but the file's.
+  printf '#!/bin/sh\nexec unshare -Ur unshare -U --map-user=5 --map-group=5 %q "$@"\n' \
+    "$PWD/bin/cpm-deliver" >cpm-deliver
+  chmod +x cpm-deliver
+  PATH=$PWD:$PATH
+  ringing s --msrp-listen 127.0.0.1
+  for stage in "${STAGES[@]}"; do
+    grep -q "^CapPrm:.0000000000000000$" "/proc/${PID[$stage]}/status"
+  done
+  hang_up
+}
+
+@test "a stage that may not be executed is not loaded: 126" {
+  mkdir bin
+  cp "$CPM_BIN"/cpm-* bin
+  chmod a-x bin/cpm-bye
+  start_sink --behave invite=180 --behave ring-ms=60000
+  make_message 1000
+  export CPM_EXEC_BYE=$PWD/bin/cpm-bye
+  run -126 --separate-stderr timeout $GUARD bin/cpm-deliver --from "$ALICE" --to "$BOB" m.cpim
+  [[ $stderr == *'bin/cpm-bye: Permission denied'* ]]
+}
+
+@test "a loaded stage needs no more descriptors than an executed one" {
+  local limit=4 variable
+  start_sink
+  make_message 1000
+  executed
+  until (ulimit -n $limit && timeout $GUARD cpm-deliver --from "$ALICE" --to "$BOB" m.cpim >out 2>err 3>&-); do
+    limit=$((limit + 1))
+    [ $limit -le 100 ]
+  done
+  for variable in "${!CPM_EXEC_@}"; do
+    unset "$variable"
+  done
+  (ulimit -n $limit && timeout $GUARD cpm-deliver --from "$ALICE" --to "$BOB" m.cpim 3>&-)
+}
+
 # cannot_start STATUS TEXT: what lies beside as cpm-bye cannot be executed; nobody waits for it.
 cannot_start() {
   start_sink --behave invite=180 --behave ring-ms=60000

@@ -105,7 +105,7 @@ static void compose(void *arg)
         loop_child(r->loop, &c->watch, c->pid, on_composed, r);
     } else {
         err_line("cpm-compose", strerror(err), NULL);
-        r->failed = err == ENOENT ? 127 : EX_OSERR;
+        r->failed = spawn_status(err);
         loop_stop(r->loop);
     }
 }
@@ -145,7 +145,7 @@ static int start_stage(struct run *r, int i, int from, int to)
     int err = spawn_loaded(argv[0], argv, fds, n, &c->pid);
     if (err) {
         err_line(argv[0], strerror(err), NULL);
-        r->failed = err == ENOENT ? 127 : err == EACCES || err == ENOEXEC ? 126 : EX_OSERR;
+        r->failed = spawn_status(err);
         return err;
     }
     c->run = r;

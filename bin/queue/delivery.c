@@ -189,11 +189,7 @@ static void attempt(struct delivery *d)
     say(d, "delivering");
     err = make_command(d) ? spawn_silent(d, on_delivered) : ENOENT;
     if (err && !d->pid) {
-        outcome(d,
-                err == ENOENT                     ? 127
-                : err == EACCES || err == ENOEXEC ? 126
-                                                  : EX_OSERR,
-                "cpm-deliver was not started");
+        outcome(d, spawn_status(err), "cpm-deliver was not started");
         d->waiting = true;
         settle(d);
     }

@@ -1,5 +1,6 @@
 #include "base/spawn_int.h"
 
+#include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -68,10 +69,19 @@ char *spawn_find(const char *program, const char *variable)
     return found ? found : find_in_path(program);
 }
 
-static bool named(const struct spawn_fd *fds, size_t n, int fd, bool as_target_only)
+static bool is_source(const struct spawn_fd *fds, size_t n, int fd)
 {
     for (size_t i = 0; i < n; i++) {
-        if (fds[i].to == fd || (!as_target_only && fds[i].from == fd))
+        if (fds[i].from == fd)
+            return true;
+    }
+    return false;
+}
+
+bool spawn_is_target(const struct spawn_fd *fds, size_t n, int fd)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (fds[i].to == fd)
             return true;
     }
     return false;
@@ -80,22 +90,28 @@ static bool named(const struct spawn_fd *fds, size_t n, int fd, bool as_target_o
 /* Every descriptor goes over a spare number: so no target overwrites a source that is still to come
  * (0 -> 1 with 1 -> 0), and each target is a real dup2, which also clears close-on-exec when from
  * and to are the same. */
+struct spawn_fd *spawn_moves(const struct spawn_fd *fds, size_t n)
+{
+    struct spawn_fd *moves = mem_grow(NULL, 2 * n, sizeof *moves);
+    int spare = STDERR_FILENO;
+    for (size_t i = 0; i < n; i++) {
+        do
+            spare++;
+        while (is_source(fds, n, spare) || spawn_is_target(fds, n, spare));
+        moves[i] = (struct spawn_fd){fds[i].from, spare};
+        moves[n + i] = (struct spawn_fd){spare, fds[i].to};
+    }
+    return moves;
+}
+
 static int move_descriptors(posix_spawn_file_actions_t *actions, const struct spawn_fd *fds,
                             size_t n)
 {
-    int spare = STDERR_FILENO;
-    int *spares = mem_grow(NULL, n, sizeof *spares);
+    struct spawn_fd *moves = spawn_moves(fds, n);
     int err = 0;
-    for (size_t i = 0; i < n && !err; i++) {
-        do
-            spare++;
-        while (named(fds, n, spare, false));
-        spares[i] = spare;
-        err = posix_spawn_file_actions_adddup2(actions, fds[i].from, spare);
-    }
-    for (size_t i = 0; i < n && !err; i++)
-        err = posix_spawn_file_actions_adddup2(actions, spares[i], fds[i].to);
-    free(spares);
+    for (size_t i = 0; i < 2 * n && !err; i++)
+        err = posix_spawn_file_actions_adddup2(actions, moves[i].from, moves[i].to);
+    free(moves);
     return err;
 }
 
@@ -115,7 +131,7 @@ static int close_others(posix_spawn_file_actions_t *actions, const struct spawn_
     int highest = spawn_highest(fds, n);
     int err = 0;
     for (int fd = STDERR_FILENO + 1; fd < highest && !err; fd++) {
-        if (!named(fds, n, fd, true))
+        if (!spawn_is_target(fds, n, fd))
             err = posix_spawn_file_actions_addclose(actions, fd);
     }
     return err ? err : posix_spawn_file_actions_addclosefrom_np(actions, highest + 1);
@@ -136,6 +152,11 @@ static int set_attributes(posix_spawnattr_t *attributes, bool own_group)
         err = posix_spawnattr_setflags(attributes,
                                        own_group ? (short)(flags | POSIX_SPAWN_SETPGROUP) : flags);
     return err;
+}
+
+int spawn_status(int err)
+{
+    return err == ENOENT ? 127 : err == EACCES || err == ENOEXEC ? 126 : EX_OSERR;
 }
 
 static int start(const char *path, char *const argv[], const struct spawn_fd *fds, size_t n,

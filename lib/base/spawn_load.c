@@ -17,33 +17,28 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define CANNOT_EXECUTE 126 /* as a shell has it */
-#define NOT_FOUND      127
-
 extern char **environ;
 
 /* --- Descriptors and signals. */
 
-/* All go above the targets first, so that none overwrites one that is still to come. */
 static int place_descriptors(const struct spawn_fd *fds, size_t n)
 {
     int highest = spawn_highest(fds, n);
-    int *moved = mem_grow(NULL, n, sizeof *moved);
+    struct spawn_fd *moves = spawn_moves(fds, n);
     int err = 0;
-    for (size_t i = 0; i < n && !err; i++) {
-        moved[i] = fcntl(fds[i].from, F_DUPFD, highest + 1);
-        err = moved[i] < 0 ? errno : 0;
+    for (size_t i = 0; i < 2 * n && !err; i++)
+        err = dup2(moves[i].from, moves[i].to) < 0 ? errno : 0;
+    free(moves);
+    for (int fd = STDERR_FILENO + 1; fd < highest; fd++) {
+        if (!spawn_is_target(fds, n, fd))
+            (void)close(fd); /* it may not be open */
     }
-    for (int fd = STDERR_FILENO + 1; fd <= highest; fd++)
-        (void)close(fd); /* it may not be open */
-    for (size_t i = 0; i < n && !err; i++)
-        err = dup2(moved[i], fds[i].to) < 0 ? errno : 0;
-    free(moved);
     closefrom(highest + 1);
     return err;
 }
@@ -138,12 +133,13 @@ static bool is_beside(const char *path)
     return beside;
 }
 
-/* Rights that come with a program come with its execution only. */
-static bool gives_rights(const char *path)
+/* Rights that come with a program come with its execution, and go with the next: its own, and ours.
+ * Nor may be loaded what may not be executed. */
+static bool rights_change(const char *path)
 {
     struct stat st;
-    return stat(path, &st) < 0 || st.st_mode & (S_ISUID | S_ISGID) ||
-           getxattr(path, "security.capability", NULL, 0) > 0;
+    return getauxval(AT_SECURE) != 0 || access(path, X_OK) < 0 || stat(path, &st) < 0 ||
+           st.st_mode & (S_ISUID | S_ISGID) || getxattr(path, "security.capability", NULL, 0) > 0;
 }
 
 typedef int program(int argc, char **argv);
@@ -167,7 +163,7 @@ static _Noreturn void become(const char *path, char **argv, const struct spawn_f
         err = errno;
     }
     if (!run)
-        err_die(err == ENOENT ? NOT_FOUND : CANNOT_EXECUTE, path, strerror(err), NULL);
+        err_die(spawn_status(err), path, strerror(err), NULL);
     set_title(argv);
     int argc = 0;
     while (argv[argc])
@@ -180,7 +176,7 @@ static _Noreturn void become(const char *path, char **argv, const struct spawn_f
 
 int spawn_loaded(const char *path, char **argv, const struct spawn_fd *fds, size_t n, pid_t *pid)
 {
-    if (loader_has_orders() || !is_beside(path) || gives_rights(path))
+    if (loader_has_orders() || !is_beside(path) || rights_change(path))
         return spawn(path, argv, fds, n, pid);
     pid_t child = fork();
     if (child < 0)

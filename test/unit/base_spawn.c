@@ -104,6 +104,10 @@ static void test_failures(void)
     pid_t pid;
     tap_is_int(spawn("/nonexistent/none", argv, NULL, 0, &pid), ENOENT, "no such program");
     tap_is_int(spawn("/etc/passwd", argv, NULL, 0, &pid), EACCES, "a file that is no program");
+    tap_is_int(spawn_status(ENOENT), 127, "the status of the one");
+    tap_is_int(spawn_status(EACCES), 126, "and of the other");
+    tap_is_int(spawn_status(ENOEXEC), 126, "and of a file that no kernel knows");
+    tap_is_int(spawn_status(EAGAIN), 71, "and of a system without a process to give");
 }
 
 static void is_found(const char *program, const char *variable, const char *want, const char *what)
