@@ -217,4 +217,5 @@ told() {
 @test "the recipient's own requests are answered between our chunks" {
   arrives talks -- -v --chunk-size 1000 --stop-and-wait
   [ "$(grep -c 'sent 5 octets' err)" -eq 5 ]
+  [ "$(grep -c 'sent 10 octets' err)" -eq 1 ]
 }

@@ -469,6 +469,12 @@ def talks():
                      "Status: 000 200 OK\r\n")
         check(conn.hello(headers="Message-ID: n1234\r\nByte-Range: 1-5/5\r\n", body="hello") == 200,
               "a message of its own, and the REPORT before it has no answer")
+
+    def part(n, first, body):
+        return conn.hello(headers="Message-ID: half%d\r\nByte-Range: %d-%d/10\r\n" % (n, first, first + 4), body=body)
+
+    check([part(n, 6, "world") for n in range(9)] == [200] * 8 + [413], "eight messages at once, not nine")
+    check(part(0, 1, "hello") == 200 and part(8, 6, "world") == 200, "one is whole, and has made room")
     check(not conn.done, "that was during the transfer")
     conn.whole(THEM)
     call.bye()
