@@ -45,10 +45,11 @@ start_sink() {
   BOB=sip:bob@$SINK_HOST
 }
 
-# Ends the recipient, so that its log is whole.
+# Ends the recipient, also one that was stopped, so that its log is whole.
 stop_sink() {
   if [ -n "$SINK_PID" ]; then
     kill "$SINK_PID" 2>/dev/null
+    kill -CONT "$SINK_PID" 2>/dev/null || :
     wait "$SINK_PID" 2>/dev/null
     SINK_PID=
   fi

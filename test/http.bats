@@ -411,15 +411,17 @@ gone() {
 }
 
 @test "when cpm-deliver is killed, the status server stays until the stages are through" {
-  start_sink --behave msrp-delay-ms=100
-  make_message 1000000
+  start_sink
+  make_message 100000
+  kill -STOP "$SINK_PID"
   cpm-deliver -s s --http-listen 127.0.0.1:0 --from "$ALICE" --to "$BOB" m.cpim >out 2>err 3>&- &
   deliver=$!
   saw err '^http://'
-  saw s msrp.connected
+  saw s invite.sent
   children "$deliver"
   kill -KILL "$deliver"
   wait "$deliver" || true
+  kill -CONT "$SINK_PID"
   saw sink.log sink.stored
   gone "${PID_OF[cpm-status]}"
   run ! get --max-time 5 "$(grep '^http://' err)"

@@ -145,19 +145,34 @@ answer() {
   run -64 cpm-msrp-serve -s s --msrp-share --msrp-listen 127.0.0.1:4000 --msrps m.cpim
 }
 
+# delivered_on NAME ADDRESS [options]: a delivery that accepts there, on a port of every test's; when
+# somebody was faster there, on another one.
+delivered_on() {
+  local name=$1 address=$2 pid=PID_$1 tries status=71
+  shift 2
+  for ((tries = 0; tries < 5 && status == 71; tries++)); do
+    pick_port
+    local port=$PORT
+    share "$address:$port"
+    rm -f "$name.s"
+    begin "$name" "$@"
+    status=0
+    wait "${!pid}" || status=$?
+    [ "$status" -ne 71 ] || [ -n "$(ss -Hlnt "sport = :$port")" ] || break
+  done
+  assert_status "$status" 0 || {
+    cat "$name.s" "$name.err"
+    return 1
+  }
+}
+
 @test "IPv6, and any address" {
-  pick_port
-  share "[::1]:$PORT"
   SINK_SIP='udp:[::1]:0' start_sink
   make_message 1000
-  begin six
-  is six 0
+  delivered_on six '[::1]'
   stop_sink
-  pick_port
-  share ":$PORT"
   start_sink
-  begin any --msrp-advertise 127.0.0.1
-  is any 0
+  delivered_on any '' --msrp-advertise 127.0.0.1
 }
 
 @test "a port for each delivery from a range, while there are any" {

@@ -436,11 +436,6 @@ resume_sink() {
   kill -CONT "$SINK_PID"
 }
 
-teardown() {
-  [ -z "$SINK_PID" ] || resume_sink
-  stop_sink
-}
-
 @test "hold --to and the like: a recipient without an entry is told" {
   add_message one sip:bob@example.net >one
   for command in hold hold release retry remove; do

@@ -189,10 +189,18 @@ class Conn:
 THEM = "msrp://127.0.0.1:9/them;tcp"
 
 
-def listen():
-    server = socket.create_server((HERE, 0))
+def keep_port():
+    """A port that nobody else can take, and where nobody listens yet."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    server.bind((HERE, 0))
     server.settimeout(GUARD)
     return server, "%s:%d" % server.getsockname()
+
+
+def listen():
+    server, at = keep_port()
+    server.listen()
+    return server, at
 
 
 # --- Who connects, and when.
@@ -386,15 +394,12 @@ def mute():
 def dialled(setup, *more):
     """Listens. later: only so long after the ACK that a first attempt is refused."""
     call = Call()
-    server, at = listen()
+    server, at = keep_port() if "later" in more else listen()
     path = "msrp://%s/them;tcp" % at
-    if "later" in more:
-        server.close()
     call.answer(path, None if setup == "none" else setup)
     if "later" in more:
         time.sleep(0.2)
-        server = socket.create_server((HERE, int(at.split(":")[1])))
-        server.settimeout(GUARD)
+        server.listen()
     conn = Conn(call, path, taken=server.accept()[0])
     conn.whole(path)
     call.bye()
@@ -412,10 +417,8 @@ def moved(*more):
     call = Call()
     check((b"a=msrp-cema\r\n" in call.invite) == ("dead" not in more), "the offer's a=msrp-cema")
     server, at = listen()
-    decoy, path_at = listen()
+    decoy, path_at = keep_port() if "dead" in more else listen()
     path = "msrp://%s/them;tcp" % path_at
-    if "dead" in more:
-        decoy.close()
     call.answer(path, "passive", port=int(at.split(":")[1]),
                 more="" if "dead" in more else "a=msrp-cema\r\n")
     conn = Conn(call, path, taken=server.accept()[0])
@@ -426,10 +429,9 @@ def moved(*more):
 
 
 def refused():
-    """Passive, where nobody listens any more; and a stranger connects and says nothing."""
+    """Passive, where nobody listens; and a stranger connects and says nothing."""
     call = Call()
-    server, at = listen()
-    server.close()
+    _kept, at = keep_port()
     stranger = Conn(call, THEM, source="127.0.0.2")
     call.answer("msrp://%s/them;tcp" % at, "passive")
     call.bye()
