@@ -104,13 +104,13 @@ class Conn:
         self.sock.settimeout(GUARD)
 
     def request(self, method="SEND", to=None, headers="Message-ID: p1234\r\nByte-Range: 1-0/0\r\n",
-                body=None, slowly=False, before="", kind="text/plain"):
+                body=None, slowly=False, before="", kind="text/plain", flag="$"):
         self.n += 1
         name = "peer%04d" % self.n
         text = "MSRP %s %s\r\nTo-Path: %s\r\nFrom-Path: %s\r\n%s" % (
             name, method, to or self.call.path, self.own, headers)
         text += "Content-Type: %s\r\n\r\n%s\r\n" % (kind, body) if body is not None else ""
-        text = (before + text + "-------%s$\r\n" % name).encode()
+        text = (before + text + "-------%s%s\r\n" % (name, flag)).encode()
         for i in range(0, len(text), 1 if slowly else len(text)):
             self.sock.sendall(text[i:i + 1] if slowly else text)
         return name
@@ -473,7 +473,8 @@ def talks():
               "a message of its own, and the REPORT before it has no answer")
 
     def part(n, first, body):
-        return conn.hello(headers="Message-ID: half%d\r\nByte-Range: %d-%d/10\r\n" % (n, first, first + 4), body=body)
+        return conn.hello(headers="Message-ID: half%d\r\nByte-Range: %d-%d/10\r\n" % (n, first, first + 4),
+                          body=body, flag="$" if first == 6 else "+")
 
     check([part(n, 6, "world") for n in range(9)] == [200] * 8 + [413], "eight messages at once, not nine")
     check(part(0, 1, "hello") == 200 and part(8, 6, "world") == 200, "one is whole, and has made room")
