@@ -233,3 +233,26 @@ cannot_start() {
   assert_stored 1
   [ -z "$(sort err | uniq -d)" ]
 }
+
+@test "Ctrl-C before the stages are there: none is started" {
+  cc -shared -fPIC -D_GNU_SOURCE -O1 -o interrupt.so "$BATS_TEST_DIRNAME/preload/interrupt.c"
+  start_sink
+  make_message 1000
+  run timeout $GUARD python3 - cpm-deliver -q -s s --from "$ALICE" --to "$BOB" m.cpim <<'EOF'
+import fcntl, os, sys, termios
+keyboard, terminal = os.openpty()
+pid = os.fork()
+if pid == 0:
+    os.setsid()
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    for fd in 0, 1, 2:
+        os.dup2(terminal, fd)
+    os.dup2(keyboard, 100)
+    os.execvpe(sys.argv[1], sys.argv[1:],
+               {**os.environ, "LD_PRELOAD": os.path.abspath("interrupt.so"), "INTERRUPT": "100"})
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+EOF
+  [ "$output" = -2 ]
+  grep -q 'cpm-deliver.* outcome .*status=130' s
+  [ "$(grep -vc ' cpm-deliver' s)" -eq 0 ]
+}

@@ -184,7 +184,8 @@ static void close_ends(const struct ends *e)
 }
 
 /* cpm-msrp-serve, which everything waits for, is the last: so whoever sees what it says knows that
- * every stage was started, and that the delivery goes on without us. */
+ * every stage was started, and that the delivery goes on without us. After a signal none is
+ * started: a terminal has sent it only to those that were there. */
 static int start_stages(struct run *r)
 {
     static const int order[STAGES] = {BYE, INVITE, SERVE};
@@ -192,7 +193,7 @@ static int start_stages(struct run *r)
     for (int i = 0; i <= STAGES; i++)
         ends[i] = (struct ends){-1, -1};
     int err = open_ends(ends);
-    for (int i = 0; i < STAGES && !err; i++)
+    for (int i = 0; i < STAGES && !err && !loop_signal_waits(r->loop); i++)
         err = start_stage(r, order[i], ends[order[i]].read, ends[order[i] + 1].write);
     close_ends(ends);
     if (err && !r->failed) {
@@ -380,7 +381,8 @@ static void begin(void *arg)
     else
         watch_start(&r->watch, r->loop, journal_path(r->journal), journal_sid(r->journal));
     free(fd_path);
-    look_for_end(r);
+    if (!loop_signal_waits(r->loop)) /* else that is the end */
+        look_for_end(r);
 }
 
 static int open_journal(struct run *r)

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -182,6 +183,12 @@ static void on_signal(void *arg, uint32_t events)
         l->signal_sent = info.ssi_code <= 0; /* SI_USER and the like; the kernel's are positive */
         l->signal_handler(l->signal_arg, (int)info.ssi_signo);
     }
+}
+
+bool loop_signal_waits(const struct loop *l)
+{
+    struct pollfd p = {.fd = l->signals.fd, .events = POLLIN};
+    return l->signals.on && poll(&p, 1, 0) == 1;
 }
 
 bool loop_signal_was_sent(const struct loop *l)

@@ -57,6 +57,9 @@ void loop_cancel(struct loop *l, struct loop_timer *t); /* harmless when off */
 int loop_signals(struct loop *l, const int *signals, void (*handler)(void *arg, int signal),
                  void *arg);
 
+/* Whether a signal has come that the handler has not been told of yet. */
+bool loop_signal_waits(const struct loop *l);
+
 /* Inside a signal handler: did a process send it (kill), and not a terminal to its whole group? */
 bool loop_signal_was_sent(const struct loop *l);
 
