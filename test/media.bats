@@ -94,6 +94,13 @@ notified() {
   [ "$(grep -c ' imdn.received .*message-id=\(theirs\|second\) ' s)" -eq 2 ]
 }
 
+@test "what the recipient sends of its own is bounded: messages, octets, lines in the journal" {
+  local _ told
+  ends 0 30000 crowds 8 131072 64
+  IFS=' ' read -r _ told <&8
+  [ "$(grep -c ' imdn.received ' s)" -eq "$told" ]
+}
+
 @test "the file has how far a transfer is while it is young, too" {
   start_sink --behave msrp-delay-ms=4500
   make_message 1000

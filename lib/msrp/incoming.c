@@ -14,6 +14,7 @@ struct msrp_incoming {
 static void forget(struct msrp_inbox *in)
 {
     struct msrp_incoming *m = in->all[in->now];
+    in->octets -= m->body.n;
     buf_free(&m->body);
     free(m);
     in->all[in->now] = NULL;
@@ -58,15 +59,26 @@ int msrp_inbox_head(struct msrp_inbox *in, const struct msrp_head *h, const char
     return code;
 }
 
-/* Zeros up to the end of what came. */
-static void stretch(struct buf *body, size_t end)
+void msrp_inbox_abort(struct msrp_inbox *in, struct slice message_id)
+{
+    in->now = place_of(in, message_id);
+    if (in->now < MSRP_INBOX && in->all[in->now])
+        forget(in);
+}
+
+/* Zeros up to the end of what came. False: that would be too much of all messages. */
+static bool stretch(struct msrp_inbox *in, struct buf *body, size_t end)
 {
     size_t room;
     if (end <= body->n)
-        return;
+        return true;
     size_t more = end - body->n;
+    if (more > MSRP_INBOX_MAX - in->octets)
+        return false;
     memset(buf_room(body, more, &room), 0, more);
     buf_wrote(body, more);
+    in->octets += more;
+    return true;
 }
 
 int msrp_inbox_data(struct msrp_inbox *in, struct slice data, const char **why)
@@ -74,7 +86,8 @@ int msrp_inbox_data(struct msrp_inbox *in, struct slice data, const char **why)
     struct msrp_incoming *m = in->all[in->now];
     uint64_t at = m->receipt.next - 1;
     int code = msrp_receipt_data(&m->receipt, data.n, why);
-    if (!code && (at > MSRP_INCOMING_MAX || data.n > MSRP_INCOMING_MAX - at)) {
+    if (!code && (at > MSRP_INCOMING_MAX || data.n > MSRP_INCOMING_MAX - at ||
+                  !stretch(in, &m->body, (size_t)at + data.n))) {
         code = 413;
         *why = NULL;
     }
@@ -82,7 +95,6 @@ int msrp_inbox_data(struct msrp_inbox *in, struct slice data, const char **why)
         forget(in);
         return code;
     }
-    stretch(&m->body, (size_t)at + data.n);
     if (data.n)
         memcpy(m->body.p + at, data.p, data.n);
     return 0;
@@ -94,6 +106,7 @@ int msrp_inbox_end(struct msrp_inbox *in, const struct msrp_event *ev, const cha
     struct msrp_incoming *m = in->all[in->now];
     int code = msrp_receipt_end(&m->receipt, ev, why);
     if (!code && m->receipt.complete && m->receipt.total <= m->body.n) {
+        in->octets -= m->body.n;
         *whole = m->body;
         whole->n = (size_t)m->receipt.total;
         m->body = BUF_UP_TO(0);

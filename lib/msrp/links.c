@@ -307,17 +307,19 @@ static void take_data(struct link *l, struct slice data)
         answer_with(l, code, why, false);
 }
 
-/* Until the answer chooses; 200 is said only of what has its place. */
-static size_t keep(struct link *l, struct slice content_type, struct buf body)
+/* 200 is said only of what will be told. NULL: this one will. */
+static const char *too_many(struct link *l)
 {
-    if (l->kept_n == MSRP_INBOX) {
-        answer_with(l, 413, "too many messages before the answer", false);
-        buf_free(&body);
-        return 0;
-    }
+    if (l->state != LINK_BOUND && l->kept_n == MSRP_INBOX)
+        return "too many messages before the answer";
+    return pace_allows(&l->session->received, clock_ms()) ? NULL : "too many messages";
+}
+
+/* Until the answer chooses. */
+static void keep(struct link *l, struct slice content_type, struct buf body)
+{
     l->kept[l->kept_n].type = slice_dup(content_type);
     l->kept[l->kept_n++].body = body;
-    return body.n;
 }
 
 void msrp_link_hand_on(struct link *l)
@@ -328,7 +330,8 @@ void msrp_link_hand_on(struct link *l)
     forget_kept(l);
 }
 
-/* Gives how many octets the message has that is there now as a whole; 0: none is. */
+/* Gives how many octets the message has that is there now as a whole; 0: none is, or it is refused.
+ */
 static size_t take_message(struct link *l, const struct msrp_event *ev)
 {
     struct msrp_session *s = l->session;
@@ -336,21 +339,35 @@ static size_t take_message(struct link *l, const struct msrp_event *ev)
     const char *why = NULL;
     int code = msrp_inbox_end(&l->inbox, ev, &why, &whole);
     size_t n = whole.n;
-    if (code)
+    if (n && (why = too_many(l)) != NULL)
+        code = 413;
+    if (code) {
         answer_with(l, code, why, false);
-    if (n && l->state != LINK_BOUND)
-        return keep(l, ev->head->content_type, whole);
-    if (n)
+        n = 0;
+    } else if (n && l->state != LINK_BOUND) {
+        keep(l, ev->head->content_type, whole);
+        return n;
+    } else if (n) {
         s->ops->received(s->arg, ev->head->content_type, buf_slice(&whole));
+    }
     buf_free(&whole);
     return n;
 }
 
+static size_t take_end(struct link *l, const struct msrp_event *ev)
+{
+    if (l->code != 200 || !msrp_head_is(ev->head, "SEND"))
+        return 0;
+    if (ev->has_body)
+        return take_message(l, ev);
+    if (ev->flag == '#')
+        msrp_inbox_abort(&l->inbox, ev->head->message_id);
+    return 0;
+}
+
 static void end_request(struct link *l, const struct msrp_event *ev)
 {
-    size_t whole = 0;
-    if (l->code == 200 && msrp_head_is(ev->head, "SEND") && ev->has_body)
-        whole = take_message(l, ev);
+    size_t whole = take_end(l, ev);
     if (msrp_answer_wanted(ev->head, l->code))
         msrp_conn_answer(l->conn, ev->head, l->code, l->why);
     if (l->state != LINK_FREE && whole && ev->head->success_report)

@@ -2,17 +2,20 @@
 #ifndef MSRP_SESSION_INT_H
 #define MSRP_SESSION_INT_H
 
+#include "base/pace.h"
 #include "msrp/conn.h"
 #include "msrp/session.h"
 #include "msrp/share.h"
 
 /* Messages of the peer on their way in. The chunks of several may alternate (RFC 4975 5.1), and
  * empty SENDs may stand between. */
-#define MSRP_INBOX 8
+#define MSRP_INBOX     8
+#define MSRP_INBOX_MAX (2 * MSRP_INCOMING_MAX) /* octets */
 struct msrp_incoming;
 struct msrp_inbox {
     struct msrp_incoming *all[MSRP_INBOX]; /* made when they begin, freed when they are whole */
     size_t now;                            /* whose chunk is coming in */
+    size_t octets;                         /* of all of them */
 };
 
 enum link_state {
@@ -87,9 +90,10 @@ struct msrp_session {
     struct loop_timer tick; /* of the bound connection */
 
     struct msrp_sender *sender;
-    uint64_t taken;      /* stream position, when last looked at */
-    uint64_t confirmed;  /* octets, the same */
-    int64_t taken_since; /* when one of them last moved, or neither was waited for */
+    struct pace received; /* each whole message of the peer's may be a line in the journal */
+    uint64_t taken;       /* stream position, when last looked at */
+    uint64_t confirmed;   /* octets, the same */
+    int64_t taken_since;  /* when one of them last moved, or neither was waited for */
     bool stopping;
     int stop_status;
     const char *stop_why;
@@ -126,6 +130,8 @@ int msrp_inbox_data(struct msrp_inbox *in, struct slice data, const char **why);
  */
 int msrp_inbox_end(struct msrp_inbox *in, const struct msrp_event *ev, const char **why,
                    struct buf *whole);
+/* A SEND without content that says that its message is given up. */
+void msrp_inbox_abort(struct msrp_inbox *in, struct slice message_id);
 void msrp_inbox_free(struct msrp_inbox *in);
 
 /* secure.c */

@@ -74,19 +74,12 @@ int agent_emit(struct sip_agent *a, struct line_out *o)
     return agent_emit_f(a, o, false);
 }
 
-#define REMARK_MS 5000 /* one line in so long, in the long run */
-#define REMARKS   64   /* at once */
-
 void agent_remark(struct sip_agent *a, struct line_out *o)
 {
-    int64_t now = clock_ms();
-    int64_t spent = a->remarked > now ? a->remarked : now;
-
-    if (spent - now > (REMARKS - 1) * (int64_t)REMARK_MS) {
+    if (!pace_allows(&a->remarks, clock_ms())) {
         err_step("the peer causes too many lines: one is left out");
         return;
     }
-    a->remarked = spent + REMARK_MS;
     (void)agent_emit(a, o); /* one that cannot be written is only not remembered */
 }
 

@@ -3,6 +3,7 @@
 #define SIP_AGENT_INT_H
 
 #include "base/buf.h"
+#include "base/pace.h"
 #include "sip/agent.h"
 
 #define FORKS_MAX      64   /* dialogs of one INVITE; of those that ring more are not looked at */
@@ -64,7 +65,7 @@ struct sip_agent {
     struct voice voice;
     enum sip_state state;
     int status;
-    int64_t remarked;       /* ms of credit that are spent, as a time; see agent_remark */
+    struct pace remarks;    /* see agent_remark */
     bool unwritten;         /* a line could not be written: the session is to be ended */
     struct loop_timer poke; /* tells the caller, from the loop */
 

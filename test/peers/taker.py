@@ -411,6 +411,38 @@ def alternates(conn):
     conn.answer_all()
 
 
+def crowds(conn, most, room, burst):
+    """More messages of its own at once than are kept, more octets, and more notifications than are told.
+    Chunks wait meanwhile, so none of them makes our own wait."""
+    def start(own, size):
+        return conn.hello(headers="Message-ID: %s\r\nByte-Range: 1-%d/99999\r\n" % (own, size),
+                          body="x" * size, flag="+")
+
+    def give_up(own):
+        check(conn.hello(headers="Message-ID: %s\r\nByte-Range: 1-0/99999\r\n" % own, flag="#") == 200,
+              "given up without content")
+
+    each = int(room) // 2
+    names = ["open%d" % n for n in range(int(most))]
+    check([start(own, 1) for own in names] == [200] * len(names), "that many may be open")
+    check(start("over", 1) == 413, "no more")
+    give_up(names[0])
+    check(start("over", 1) == 200, "one in the place of another")
+    for own in names[1:] + ["over"]:
+        give_up(own)
+    check([start(own, each) for own in names[:3]] == [200, 200, 413], "that many octets are kept")
+    for own in names[:2]:
+        give_up(own)
+    check(start("over", each) == 200, "again when those are gone")
+    told = 0
+    while told < 3 * int(burst) and conn.code(conn.notify()) == 200:
+        told += 1
+    check(int(burst) <= told < 3 * int(burst), "not any number is told: %d" % told)
+    print("told %d" % told, flush=True)
+    until_the_last(conn)
+    conn.answer_all()
+
+
 # --- Weaknesses: a call ends when they show, and the next one comes.
 
 def large(conn, limit):
@@ -492,7 +524,7 @@ def cuts(*places):
 
 WAYS = {f.__name__: f for f in (late, reverse, twice, reports, slow, stuck, code, stop, interrupt, odd, floods,
                                 endless, babbles, covered, unreported, mute, notifies, notifies_late,
-                                alternates)}
+                                alternates, crowds)}
 WEAK = {f.__name__: f for f in (large, unanswered, single)}
 
 if __name__ == "__main__":
