@@ -30,18 +30,19 @@ static struct slice behind(struct slice xml, const char *text)
     return (struct slice){found, xml.n - (size_t)(found - xml.p)};
 }
 
-/* The name of an element without its prefix: <imdn:status a="b"> is "status". */
+/* The name of an element without its prefix: of <imdn:status a="b"> it is "status". */
 static struct slice local_name(struct slice tag)
 {
     size_t n = 0;
-    while (n < tag.n && !is_space(tag.p[n]) && (tag.p[n] != '/' || n == 0))
+    while (n < tag.n && !is_space(tag.p[n]) && tag.p[n] != '/')
         n++;
     struct slice name = {tag.p, n};
     const char *colon = n ? memrchr(tag.p, ':', n) : NULL;
     return colon ? (struct slice){colon + 1, n - (size_t)(colon + 1 - tag.p)} : name;
 }
 
-/* Takes the next tag off *xml; of </status> the name is "/status". False: there is none. */
+/* Takes the next tag off *xml; of one that closes an element the name is empty. False: there is
+ * none. */
 static bool next_tag(struct slice *xml, struct slice *name)
 {
     for (;;) {
@@ -64,8 +65,7 @@ static void read_xml(struct slice xml, struct imdn *n)
         struct slice rest = xml;
         if (slice_is(name, "message-id") && !n->message_id.p)
             n->message_id = without_space(slice_cut(&rest, '<'));
-        else if (slice_is(name, "status") && !n->status.p && next_tag(&rest, &name) &&
-                 !slice_starts(name, "/"))
+        else if (slice_is(name, "status") && !n->status.p && next_tag(&rest, &name) && name.n)
             n->status = name;
     }
 }

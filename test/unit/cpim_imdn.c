@@ -40,6 +40,8 @@ static void test_alone(void)
           "<!-- <message-id>1</message-id> --><message-id>2</message-id><message-id>3</message-id>",
           "2", "");
     reads(IMDN_TYPE, "<message-id></message-id><status></status>", "", "");
+    reads(IMDN_TYPE, "<i:message-id>34jk</i:message-id><i:status></i:status></i:imdn>", "34jk", "");
+    reads(IMDN_TYPE, "</i:message-id>1<message-id>34jk</message-id></status><a/>", "34jk", "");
     reads(IMDN_TYPE, "<message-id>34jk", "34jk", "");
     reads(IMDN_TYPE, "<!-- <status", "", "");
     reads(IMDN_TYPE, "<", "", "");
