@@ -92,10 +92,10 @@ static void received(void *arg, struct slice content_type, struct slice body)
         return;
     }
     line_begin(&o, "imdn.received", get_sid(arg));
-    line_free_text(&o, "message-id", n.message_id);
-    line_free_text(&o, "status", n.status);
     line_text(&o, "content-type", IMDN_TYPE);
     line_number(&o, "size", (int64_t)body.n);
+    line_free_text(&o, "status", n.status); /* the peer's words last: they may fill the line */
+    line_free_text(&o, "message-id", n.message_id);
     (void)emit(arg, &o, MSRP_LINE_FACT);
     buf_free(&decoded);
 }

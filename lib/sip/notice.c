@@ -44,10 +44,10 @@ static void tell(struct sip_agent *a, const char *type, size_t size, const struc
     struct line_out o;
 
     line_begin(&o, "imdn.received", agent_sid(a));
-    line_free_text(&o, "message-id", n->message_id);
-    line_free_text(&o, "status", n->status);
-    line_free_text(&o, "content-type", slice_of(type));
     line_number(&o, "size", (int64_t)size);
+    line_free_text(&o, "status", n->status); /* the peer's words last: they may fill the line */
+    line_free_text(&o, "message-id", n->message_id);
+    line_free_text(&o, "content-type", slice_of(type));
     agent_remark(a, &o);
 }
 

@@ -60,9 +60,9 @@ class Taker(Conn):
     def answer(self, code="200 OK", name=None):
         self.sock.sendall(self.response(code, name).encode())
 
-    def notify(self, before=""):
+    def notify(self, before="", own="theirs"):
         """A notification, right behind what is to come before it; the name of its SEND."""
-        body = "<imdn><message-id>theirs</message-id><status><delivered/></status></imdn>"
+        body = "<imdn><message-id>%s</message-id><status><delivered/></status></imdn>" % own
         return self.request(headers="Message-ID: n1234\r\nByte-Range: 1-%d/%d\r\n" % (
             len(body), len(body)), body=body, before=before, kind="message/imdn+xml")
 
@@ -434,7 +434,8 @@ def crowds(conn, most, room, burst):
     for own in names[:2]:
         give_up(own)
     check(start("over", each) == 200, "again when those are gone")
-    told = 0
+    check(conn.code(conn.notify(own="long" * 2000)) == 200, "a long name is told")
+    told = 1
     while told < 3 * int(burst) and conn.code(conn.notify()) == 200:
         told += 1
     check(int(burst) <= told < 3 * int(burst), "not any number is told: %d" % told)

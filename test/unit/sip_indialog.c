@@ -225,6 +225,12 @@ static void test_notification(void)
     tap_is_int(ask(m), 200, "wrapped in CPIM, beside the dialog");
     is_fact("imdn.received.message-id", "abc.2");
     is_fact("imdn.received.status", "displayed");
+    char xml[6000];
+    (void)snprintf(xml, sizeof(xml), "<message-id>%05000d</message-id><status><failed/></status>",
+                   1);
+    m = carrying(request("MESSAGE", ++number), "message/imdn+xml", xml);
+    tap_is_int(ask(m), 200, "one whose Message-ID does not fit into a line");
+    is_fact("imdn.received.status", "failed");
     party_free();
 }
 
