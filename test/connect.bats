@@ -103,12 +103,20 @@ setup_is() {
   grep -q 'sent 2 octets' err
   [ "$(grep -c 'sent 5 octets' err)" -eq 7 ]
 }
-@test "early connections of a fork: the answer chooses by From-Path, the other gets 506" { arrives fork; }
+@test "early connections of a fork: the answer chooses by From-Path, the other gets 506" {
+  local how
+  for how in whole half; do
+    rm -f s
+    arrives fork "$how" -- -v
+    [ "$(grep -o 'sent [0-9]* octets' err)" = 'sent 3 octets' ]
+  done
+}
 @test "it connects early, goes away, and comes again, before the answer or behind it" {
   local how
   for how in before after half; do
     rm -f s
-    arrives again "$how"
+    arrives again "$how" -- -v
+    grep -q 'sent 2 octets' err
   done
 }
 @test "an anchored connection: the session id alone counts" { arrives anchored; }

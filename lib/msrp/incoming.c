@@ -115,3 +115,31 @@ int msrp_inbox_end(struct msrp_inbox *in, const struct msrp_event *ev, const cha
         forget(in);
     return code;
 }
+
+/* --- Kept until the answer chooses. */
+
+static void forget_kept(struct msrp_kept *k)
+{
+    free(k->from_path);
+    free(k->type);
+    buf_free(&k->body);
+}
+
+void msrp_links_forget_kept(struct msrp_session *s)
+{
+    while (s->kept_n)
+        forget_kept(&s->kept[--s->kept_n]);
+}
+
+void msrp_link_forget_kept(const struct link *l)
+{
+    struct msrp_session *s = l->session;
+    size_t n = 0;
+    for (size_t i = 0; i < s->kept_n; i++) {
+        if (s->kept[i].link == l)
+            forget_kept(&s->kept[i]);
+        else
+            s->kept[n++] = s->kept[i];
+    }
+    s->kept_n = n;
+}

@@ -14,15 +14,6 @@
 
 /* --- The set of connections. */
 
-static void forget_kept(struct link *l)
-{
-    for (size_t i = 0; i < l->kept_n; i++) {
-        free(l->kept[i].type);
-        buf_free(&l->kept[i].body);
-    }
-    l->kept_n = 0;
-}
-
 void msrp_link_drop(struct link *l)
 {
     struct msrp_session *s = l->session;
@@ -33,7 +24,8 @@ void msrp_link_drop(struct link *l)
     loop_cancel(s->plan.loop, &l->silent);
     msrp_conn_free(l->conn);
     free(l->from_path);
-    forget_kept(l);
+    if (s->plan.tls)
+        msrp_link_forget_kept(l);
     msrp_inbox_free(&l->inbox);
     *l = (struct link){.session = s};
 }
@@ -307,27 +299,45 @@ static void take_data(struct link *l, struct slice data)
         answer_with(l, code, why, false);
 }
 
-/* 200 is said only of what will be told. NULL: this one will. */
-static const char *too_many(struct link *l)
+/* 200 is said only of what will be told, or may be when the answer comes. False: it is refused. */
+static bool may_be_told(struct link *l)
 {
-    if (l->state != LINK_BOUND && l->kept_n == MSRP_INBOX)
-        return "too many messages before the answer";
-    return pace_allows(&l->session->received, clock_ms()) ? NULL : "too many messages";
+    struct msrp_session *s = l->session;
+    if (l->state != LINK_BOUND && !l->from_path)
+        answer_with(l, 506, NULL, true); /* while it came the answer chose another */
+    else if (l->state != LINK_BOUND && s->kept_n == MSRP_INBOX)
+        answer_with(l, 413, "too many messages before the answer", false);
+    else if (!pace_allows(&s->received, clock_ms()))
+        answer_with(l, 413, "too many messages", false);
+    return l->code == 200;
 }
 
 /* Until the answer chooses. */
 static void keep(struct link *l, struct slice content_type, struct buf body)
 {
-    l->kept[l->kept_n].type = slice_dup(content_type);
-    l->kept[l->kept_n++].body = body;
+    struct msrp_session *s = l->session;
+    s->kept[s->kept_n++] =
+        (struct msrp_kept){l, mem_dup(l->from_path), slice_dup(content_type), body};
+}
+
+/* Of the link's peer, who may have connected anew since. */
+static bool is_of(const struct msrp_kept *k, const struct link *l)
+{
+    if (l->session->plan.tls)
+        return k->link == l;
+    return l->from_path ? strcmp(k->from_path, l->from_path) == 0
+                        : is_peer(l->session, k->from_path, true);
 }
 
 void msrp_link_hand_on(struct link *l)
 {
     struct msrp_session *s = l->session;
-    for (size_t i = 0; i < l->kept_n; i++)
-        s->ops->received(s->arg, slice_of(l->kept[i].type), buf_slice(&l->kept[i].body));
-    forget_kept(l);
+    for (size_t i = 0; i < s->kept_n; i++) {
+        const struct msrp_kept *k = &s->kept[i];
+        if (is_of(k, l))
+            s->ops->received(s->arg, slice_of(k->type), buf_slice(&k->body));
+    }
+    msrp_links_forget_kept(s);
 }
 
 /* Gives how many octets the message has that is there now as a whole; 0: none is, or it is refused.
@@ -339,10 +349,9 @@ static size_t take_message(struct link *l, const struct msrp_event *ev)
     const char *why = NULL;
     int code = msrp_inbox_end(&l->inbox, ev, &why, &whole);
     size_t n = whole.n;
-    if (n && (why = too_many(l)) != NULL)
-        code = 413;
-    if (code) {
+    if (code)
         answer_with(l, code, why, false);
+    if (n && !may_be_told(l)) {
         n = 0;
     } else if (n && l->state != LINK_BOUND) {
         keep(l, ev->head->content_type, whole);

@@ -64,6 +64,7 @@ void msrp_session_free(struct msrp_session *s)
         msrp_link_drop(s->links[i]);
         free(s->links[i]);
     }
+    msrp_links_forget_kept(s);
     msrp_sender_free(s->sender);
     dns_free(s->dns);
     msrp_secure_free(s);

@@ -40,11 +40,14 @@ struct link {
     const char *why;          /* its comment */
     bool refuse;              /* close after that answer */
     struct msrp_inbox inbox;
-    struct { /* messages that came before the connection was the session's */
-        char *type;
-        struct buf body;
-    } kept[MSRP_INBOX];
-    size_t kept_n;
+};
+
+/* A message that came before its connection was the session's. */
+struct msrp_kept {
+    const struct link *link; /* may be gone */
+    char *from_path;
+    char *type;
+    struct buf body;
 };
 
 struct msrp_session {
@@ -65,6 +68,8 @@ struct msrp_session {
     struct link *links[MSRP_LINKS]; /* made when they are needed, freed with the session */
     size_t links_used;
     struct link *bound;
+    struct msrp_kept kept[MSRP_INBOX];
+    size_t kept_n;
 
     bool answered;
     char *peer_path;
@@ -133,6 +138,9 @@ int msrp_inbox_end(struct msrp_inbox *in, const struct msrp_event *ev, const cha
 /* A SEND without content that says that its message is given up. */
 void msrp_inbox_abort(struct msrp_inbox *in, struct slice message_id);
 void msrp_inbox_free(struct msrp_inbox *in);
+void msrp_links_forget_kept(struct msrp_session *s);
+/* Whose certificate will not be seen any more cannot be told from others. */
+void msrp_link_forget_kept(const struct link *l);
 
 /* secure.c */
 int msrp_secure_learn(struct msrp_session *s,

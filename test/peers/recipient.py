@@ -238,18 +238,28 @@ def early():
     call.bye()
 
 
-def fork():
-    """Two branches connect early with one session id; the answer names one of them, by From-Path."""
+def fork(how="whole"):
+    """Two branches connect early with one session id; the answer names one of them, by From-Path. "half":
+    a message of the other is half there then."""
     call = Call()
     call.ring()
     other = "msrp://127.0.0.9:9/them;tcp"
     lost = Conn(call, other)
     won = Conn(call, THEM)
-    check(lost.hello() == 200 and won.hello() == 200, "both are answered before the 200")
+    check(lost.hello(headers="Message-ID: p1\r\nByte-Range: 1-2/2\r\n", body="hi") == 200,
+          "one is answered before the 200")
+    check(won.hello(headers="Message-ID: p1\r\nByte-Range: 1-3/3\r\n", body="you") == 200,
+          "and so is the other")
+    if how == "half":
+        lost.sock.sendall(("MSRP half1 SEND\r\nTo-Path: %s\r\nFrom-Path: %s\r\nMessage-ID: p2\r\n"
+                           "Byte-Range: 1-4/4\r\nContent-Type: text/plain\r\n\r\nha" % (call.path, other)).encode())
+        check(won.hello() == 200, "the half had its time")
     call.answer(THEM)
     won.to = THEM
     check(not won.quiet(GUARD), "the message comes on one")
-    check(lost.hello() == 506, "the other gets 506")
+    if how == "half":
+        lost.sock.sendall(b"lf\r\n-------half1$\r\n")
+    check((lost.code("half1") if how == "half" else lost.hello()) == 506, "the other gets 506")
     lost.ended()
     won.whole(THEM)
     call.bye()
@@ -260,7 +270,8 @@ def again(how):
     call = Call()
     call.ring()
     first = Conn(call, THEM)
-    check(first.hello() == 200, "the first SEND is answered before the 200")
+    check(first.hello(headers="Message-ID: p1\r\nByte-Range: 1-2/2\r\n", body="hi") == 200,
+          "the first SEND is answered before the 200")
     if how == "half":
         first.sock.shutdown(socket.SHUT_WR)
         first.ended()
