@@ -48,8 +48,9 @@ start_sink() {
 # Ends the recipient, also one that was stopped, so that its log is whole.
 stop_sink() {
   if [ -n "$SINK_PID" ]; then
-    kill "$SINK_PID" 2>/dev/null
+    # A test may have stopped it. Not later: the leak check at its end stops it by a signal too.
     kill -CONT "$SINK_PID" 2>/dev/null || :
+    kill "$SINK_PID" 2>/dev/null
     wait "$SINK_PID" 2>/dev/null
     SINK_PID=
   fi
