@@ -56,6 +56,8 @@ static bool fate_told(const struct bye *b, const struct journal *j)
            stage_partner(b->s, ROLE_INVITE) != PARTNER_HERE;
 }
 
+static const char stage_gone[] = "stage gone";
+
 /* The first failure decides. An INVITE that was cancelled was cancelled because of another one. */
 static int verdict(const struct bye *b, const struct journal *j, const char **why)
 {
@@ -80,7 +82,7 @@ static int verdict(const struct bye *b, const struct journal *j, const char **wh
     *why = journal_get(j, "msrp.failed.why");
     if (journal_has(j, "msrp.failed"))
         return (int)journal_number(j, "msrp.failed.status", EX_TEMPFAIL);
-    *why = journal_has(j, "session.ended") ? "session ended" : "stage gone";
+    *why = journal_has(j, "session.ended") ? "session ended" : stage_gone;
     return EX_TEMPFAIL;
 }
 
@@ -91,6 +93,9 @@ static void conclude(struct bye *b)
     const char *why;
     int status = verdict(b, stage_journal(b->s), &why);
     loop_cancel(b->loop, &b->next);
+    if (why == stage_gone && !b->stage.attempt) /* else cpm-deliver says which one */
+        err_line(journal_path(stage_journal(b->s)), "a stage died and could not say why",
+                 "try again");
     if (stage_outcome(b->s, status, why) != 0)
         err_step("the outcome could not be written"); /* said by the stage; 74 */
     stage_end(b->s, status);

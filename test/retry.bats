@@ -38,6 +38,17 @@ install_retry() {
   [[ $output == *'No such file'*'status 127'* ]]
 }
 
+@test "cpm-retry: cpm-queue is found beside it without a PATH, and where it is nowhere that is said" {
+  install_retry
+  start_sink
+  add_message one "$BOB"
+  run -0 env -i HOME="$HOME" XDG_RUNTIME_DIR="$XDG_RUNTIME_DIR" bin/cpm-retry q --msrp-listen 127.0.0.1
+  [ -z "$output" ]
+  assert_count done 1
+  run -78 env -i PATH=/usr/bin:/bin "$ROOT/scripts/cpm-retry" q
+  [ "$output" = 'cpm-retry: cpm-queue: not found (install it beside cpm-retry, or set PATH)' ]
+}
+
 @test "cpm-retry under cron itself, installed with PREFIX=/usr/local" {
   [ "$(id -u)" -eq 0 ] || skip "starting cron needs root"
   make -C "$ROOT" -s install DESTDIR="$PWD/dest" PREFIX=/usr/local

@@ -132,3 +132,50 @@ within_bounds() { # SECONDS when the order came
   stop_sink
   sink_saw sink.bye
 }
+
+@test "a stage that is stopped is killed after its time, and the session can be ended for it" {
+  local status=0
+  start_sink --behave invite=180 --behave ring-ms=60000
+  make_message 1000
+  cpm-deliver -q -s s --from "$ALICE" --to "$BOB" m.cpim >out 2>err 3>&- &
+  DELIVER=$!
+  timeout "$GUARD" grep -q -m 1 'code=180' < <(tail -n +1 -F s 2>tail.err 3>&-)
+  kill -STOP "$(pgrep -x -P "$DELIVER" cpm-invite)"
+  kill "$DELIVER"
+  timeout "$GUARD" tail -s 0.05 --pid="$DELIVER" -f /dev/null
+  wait "$DELIVER" || status=$?
+  assert_status "$status" 143
+  cpm-session get s outcome.status
+  cpm-bye --cleanup -s s
+  stop_sink
+  sink_saw 'sink.cancel'
+}
+
+@test "cpm-deliver says which stage was killed" {
+  local status=0
+  start_sink --behave invite=180 --behave ring-ms=60000
+  make_message 1000
+  cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim >out 2>err 3>&- &
+  DELIVER=$!
+  timeout "$GUARD" grep -q -m 1 'code=180' < <(tail -n +1 -F s 2>tail.err 3>&-)
+  kill -KILL "$(pgrep -x -P "$DELIVER" cpm-msrp-serve)"
+  wait "$DELIVER" || status=$?
+  assert_status "$status" 75
+  [ "$(cat err)" = "cpm-deliver: $CPM_BIN/cpm-msrp-serve: ended by signal 9 (Killed) (try again)" ]
+}
+
+@test "cpm-bye says that a stage died, where nobody else can" {
+  start_sink --behave invite=180 --behave ring-ms=60000
+  make_message 1000
+  cpm-msrp-serve -s s --alone m.cpim </dev/null >serve.out 2>&1 3>&- &
+  local serve=$!
+  cpm-bye -s s --alone </dev/null >bye.out 2>bye.err 3>&- &
+  local bye=$! status=0
+  cpm-invite -s s --alone --from "$ALICE" --to "$BOB" </dev/null >invite.out 2>&1 3>&- &
+  local invite=$!
+  timeout "$GUARD" grep -q -m 1 'code=180' < <(tail -n +1 -F s 2>tail.err 3>&-)
+  kill -KILL "$invite" "$serve"
+  wait "$bye" || status=$?
+  assert_status "$status" 75
+  [ "$(cat bye.err)" = 'cpm-bye: s: a stage died and could not say why (try again)' ]
+}

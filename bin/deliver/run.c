@@ -19,7 +19,7 @@
 
 #define CLAIM_RETRY_MS 50
 #define CLAIM_WAIT_MS  5000
-#define DEAF_MS        6000 /* a stage has 5 s to end */
+#define DEAF_MS        6000 /* for each step of on_deaf; a stage has 5 s to end */
 #define MESSAGE_FD     3    /* of a composed message, in cpm-msrp-serve */
 
 struct run;
@@ -44,6 +44,7 @@ struct run {
     int failed;           /* the status of a start that failed, or 0 */
     bool timed_out;
     int signal;
+    bool asked_to_end; /* the stages had a signal */
     struct loop_timer timer, claim;
     struct watch watch;
 };
@@ -250,8 +251,21 @@ static int status_of(const struct run *r)
     return EX_TEMPFAIL;
 }
 
+/* A stage that was killed could not say so itself. */
+static void say_killed(const struct run *r)
+{
+    for (int i = 0; i < STAGES; i++) {
+        const struct child *c = &r->child[i];
+        if (c->started && WIFSIGNALED(c->wait_status))
+            err_linef(r->plan->stage[i].v[0], "try again", "ended by signal %d (%s)",
+                      WTERMSIG(c->wait_status), strsignal(WTERMSIG(c->wait_status)));
+    }
+}
+
 static void say(const struct run *r, int status)
 {
+    if (status != EX_OK && !r->signal && !r->timed_out && !r->failed)
+        say_killed(r);
     if (r->timed_out && status != EX_OK)
         err_linef("--timeout", "the next attempt starts anew", "not delivered in %.0f s",
                   (double)r->plan->timeout_ms / 1000);
@@ -277,9 +291,14 @@ static int end_attempt(struct run *r)
 
 /* --- The attempt. */
 
+/* Whoever does not end, or is stopped, is made to: by TERM, then by KILL. What that leaves with the
+ * recipient is ended before the next attempt (cpm-bye --cleanup). */
 static void on_deaf(void *arg)
 {
-    send_all(arg, SIGTERM);
+    struct run *r = arg;
+    send_all(r, r->asked_to_end ? SIGKILL : SIGTERM);
+    r->asked_to_end = true;
+    loop_at(r->loop, &r->timer, clock_ms() + DEAF_MS, on_deaf, r);
 }
 
 /* The stages see the order in the file, and end in order; a signal only for one that does not. */
@@ -288,7 +307,9 @@ static void on_timeout(void *arg)
     struct run *r = arg;
     struct line_out o;
     r->timed_out = true;
+    loop_at(r->loop, &r->timer, clock_ms() + DEAF_MS, on_deaf, r);
     if (!r->claimed) {
+        r->asked_to_end = true;
         send_all(r, SIGTERM);
         look_for_end(r);
         return;
@@ -297,7 +318,6 @@ static void on_timeout(void *arg)
     line_text(&o, "why", "timeout");
     if (journal_append(r->journal, &o, false, NULL) != 0)
         send_all(r, SIGTERM);
-    loop_at(r->loop, &r->timer, clock_ms() + DEAF_MS, on_deaf, r);
 }
 
 /* A terminal has sent it to the stages too, and a second one would end them at once. */
@@ -307,6 +327,10 @@ static void on_signal(void *arg, int signal)
     r->signal = signal;
     if (loop_signal_was_sent(r->loop))
         send_all(r, signal);
+    if (!r->asked_to_end) {
+        r->asked_to_end = true;
+        loop_at(r->loop, &r->timer, clock_ms() + DEAF_MS, on_deaf, r);
+    }
     look_for_end(r);
 }
 
