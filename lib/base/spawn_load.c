@@ -67,10 +67,14 @@ enum {
     ENV_END = 51
 };
 
-/* A field that is no number (or below 0) is left at 0. */
-static bool read_fields(uint64_t field[ENV_END + 1])
+/* Those of this process, which are its children's too; read once, by the first that asks. A field
+ * that is no number (or below 0) is 0. NULL: they cannot be read. */
+static const uint64_t *own_fields(void)
 {
+    static uint64_t field[ENV_END + 1];
     char text[1024];
+    if (field[ENV_END])
+        return field;
     int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
     if (fd >= 0)
@@ -82,19 +86,19 @@ static bool read_fields(uint64_t field[ENV_END + 1])
         if (!slice_number(slice_cut(&rest, ' '), UINT64_MAX, &field[i]))
             field[i] = 0;
     }
-    return rest.p != NULL; /* there is one more */
+    return field[ENV_END] ? field : NULL;
 }
 
 /* The kernel is told where the arguments lie now. One that cannot be told (it was built without
  * CHECKPOINT_RESTORE) goes on showing ours. */
 static void set_title(char **argv)
 {
-    uint64_t field[ENV_END + 1];
+    const uint64_t *field = own_fields();
     static struct buf words = BUF_UP_TO(SIZE_MAX); /* the kernel reads them as long as we live */
     int err = 0;
     for (size_t i = 0; argv[i] && !err; i++)
         err = buf_add(&words, argv[i], strlen(argv[i]) + 1);
-    if (err || !read_fields(field))
+    if (err || !field)
         return;
     struct prctl_mm_map map = {.start_code = field[START_CODE],
                                .end_code = field[END_CODE],
@@ -178,6 +182,7 @@ int spawn_loaded(const char *path, char **argv, const struct spawn_fd *fds, size
 {
     if (loader_has_orders() || !is_beside(path) || rights_change(path))
         return spawn(path, argv, fds, n, pid);
+    (void)own_fields(); /* here, for all children */
     pid_t child = fork();
     if (child < 0)
         return errno;
