@@ -5,6 +5,7 @@
 #include "bin/compose/show.h"
 #include "bin/options.h"
 #include "cpim/cpim.h"
+#include "cpim/imdn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +62,7 @@ static bool spoils_terminal(const char *type)
 
 static const char *usual_dispositions(const char *type)
 {
-    bool notification = slice_is_nocase(cpim_media_type(slice_of(type)), "message/imdn+xml");
+    bool notification = slice_is_nocase(cpim_media_type(slice_of(type)), IMDN_TYPE);
     return notification ? NULL : CPIM_DISPOSITIONS;
 }
 

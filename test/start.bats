@@ -256,3 +256,14 @@ EOF
   grep -q 'cpm-deliver.* outcome .*status=130' s
   [ "$(grep -vc ' cpm-deliver' s)" -eq 0 ]
 }
+
+@test "beside a stage that cannot be started one that ignores TERM is killed" {
+  mkdir bin
+  cp "$CPM_BIN"/cpm-* bin
+  echo 'nothing that could be executed' >bin/cpm-bye
+  printf '#!/bin/sh\ntrap "" TERM\nexec sleep 1000\n' >stubborn
+  chmod +x stubborn
+  start_sink
+  make_message 1000
+  CPM_EXEC_INVITE=$PWD/stubborn run -126 timeout "$GUARD" bin/cpm-deliver -s s --from "$ALICE" --to "$BOB" m.cpim
+}

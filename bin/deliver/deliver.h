@@ -62,6 +62,17 @@ extern const struct opt watch_table[];
 void watch_start(struct watch *w, struct loop *l, const char *session, const char *sid);
 void watch_end(struct watch *w); /* runs the loop until it has ended, for a moment at most */
 
+/* --- ends.c: the pipes between the stages. */
+
+struct ends {
+    int read, write; /* what a stage reads, and the one before it writes; -1: none */
+};
+
+/* The first stage reads nothing, and nobody here reads what the last one writes. 0 or an errno
+ * value; ends_close closes what is open in either case. */
+int ends_open(struct ends e[STAGES + 1]);
+void ends_close(const struct ends e[STAGES + 1]);
+
 /* --- say.c */
 
 /* What became of the attempt, in plain words, on a terminal or with -v; the others read the exit

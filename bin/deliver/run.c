@@ -70,6 +70,35 @@ static void send_all(struct run *r, int signal)
     }
 }
 
+static void on_deaf(void *arg);
+
+static void give_time(struct run *r)
+{
+    loop_at(r->loop, &r->timer, clock_ms() + DEAF_MS, on_deaf, r);
+}
+
+/* The signal 0 is for those who have one already. */
+static void order_end(struct run *r, int signal)
+{
+    send_all(r, signal);
+    if (!r->asked_to_end)
+        give_time(r);
+    r->asked_to_end = true;
+}
+
+/* Whoever does not end, or is stopped, is made to: by TERM, then by KILL. What that leaves with the
+ * recipient is ended before the next attempt (cpm-bye --cleanup). */
+static void on_deaf(void *arg)
+{
+    struct run *r = arg;
+    if (!r->asked_to_end) {
+        order_end(r, SIGTERM);
+        return;
+    }
+    send_all(r, SIGKILL);
+    give_time(r);
+}
+
 /* --- Starting. */
 
 static void open_and_begin(void *arg);
@@ -127,7 +156,7 @@ static void on_child(void *arg, int wait_status)
     c->wait_status = wait_status;
     if (did_not_start(wait_status) && !r->failed) {
         r->failed = WEXITSTATUS(wait_status);
-        send_all(r, SIGTERM);
+        order_end(r, SIGTERM);
     }
     look_for_end(r);
 }
@@ -155,35 +184,6 @@ static int start_stage(struct run *r, int i, int from, int to)
     return 0;
 }
 
-struct ends {
-    int read, write; /* what a stage reads, and the one before it writes; -1: none */
-};
-
-/* The first stage reads nothing. */
-static int open_ends(struct ends *e)
-{
-    e[0].read = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (e[0].read < 0)
-        return errno;
-    for (int i = 1; i < STAGES; i++) {
-        int fds[2];
-        if (pipe2(fds, O_CLOEXEC) < 0)
-            return errno;
-        e[i] = (struct ends){fds[0], fds[1]};
-    }
-    return 0;
-}
-
-static void close_ends(const struct ends *e)
-{
-    for (int i = 0; i < STAGES; i++) {
-        if (e[i].read >= 0)
-            (void)close(e[i].read);
-        if (e[i].write >= 0)
-            (void)close(e[i].write);
-    }
-}
-
 /* cpm-msrp-serve, which everything waits for, is the last: so whoever sees what it says knows that
  * every stage was started, and that the delivery goes on without us. After a signal none is
  * started: a terminal has sent it only to those that were there. */
@@ -191,12 +191,10 @@ static int start_stages(struct run *r)
 {
     static const int order[STAGES] = {BYE, INVITE, SERVE};
     struct ends ends[STAGES + 1];
-    for (int i = 0; i <= STAGES; i++)
-        ends[i] = (struct ends){-1, -1};
-    int err = open_ends(ends);
+    int err = ends_open(ends);
     for (int i = 0; i < STAGES && !err && !loop_signal_waits(r->loop); i++)
         err = start_stage(r, order[i], ends[order[i]].read, ends[order[i] + 1].write);
-    close_ends(ends);
+    ends_close(ends);
     if (err && !r->failed) {
         err_line("start", strerror(err), NULL);
         r->failed = EX_OSERR;
@@ -291,33 +289,23 @@ static int end_attempt(struct run *r)
 
 /* --- The attempt. */
 
-/* Whoever does not end, or is stopped, is made to: by TERM, then by KILL. What that leaves with the
- * recipient is ended before the next attempt (cpm-bye --cleanup). */
-static void on_deaf(void *arg)
-{
-    struct run *r = arg;
-    send_all(r, r->asked_to_end ? SIGKILL : SIGTERM);
-    r->asked_to_end = true;
-    loop_at(r->loop, &r->timer, clock_ms() + DEAF_MS, on_deaf, r);
-}
-
 /* The stages see the order in the file, and end in order; a signal only for one that does not. */
 static void on_timeout(void *arg)
 {
     struct run *r = arg;
     struct line_out o;
     r->timed_out = true;
-    loop_at(r->loop, &r->timer, clock_ms() + DEAF_MS, on_deaf, r);
     if (!r->claimed) {
-        r->asked_to_end = true;
-        send_all(r, SIGTERM);
+        order_end(r, SIGTERM);
         look_for_end(r);
         return;
     }
     line_begin(&o, "bye.request", journal_sid(r->journal));
     line_text(&o, "why", "timeout");
     if (journal_append(r->journal, &o, false, NULL) != 0)
-        send_all(r, SIGTERM);
+        order_end(r, SIGTERM);
+    else
+        give_time(r);
 }
 
 /* A terminal has sent it to the stages too, and a second one would end them at once. */
@@ -325,12 +313,7 @@ static void on_signal(void *arg, int signal)
 {
     struct run *r = arg;
     r->signal = signal;
-    if (loop_signal_was_sent(r->loop))
-        send_all(r, signal);
-    if (!r->asked_to_end) {
-        r->asked_to_end = true;
-        loop_at(r->loop, &r->timer, clock_ms() + DEAF_MS, on_deaf, r);
-    }
+    order_end(r, loop_signal_was_sent(r->loop) ? signal : 0);
     look_for_end(r);
 }
 
@@ -401,7 +384,7 @@ static void begin(void *arg)
     if (!plan_make(p, r->message_fd >= 0 ? fd_path : p->message, journal_sid(r->journal)))
         r->failed = EX_CONFIG;
     else if (start_stages(r) != 0)
-        send_all(r, SIGTERM);
+        order_end(r, SIGTERM);
     else
         watch_start(&r->watch, r->loop, journal_path(r->journal), journal_sid(r->journal));
     free(fd_path);

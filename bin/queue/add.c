@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cpim/cpim.h"
+#include "cpim/imdn.h"
 #include "queue.h"
 
 #include <errno.h>
@@ -67,7 +68,7 @@ static int write_head(const struct adding *a, const char *file, const struct opt
     struct buf head = BUF_UP_TO(CPIM_HEAD_MAX);
     const char *type = c->type ? c->type : cpim_type_of_name(file);
     type = type ? type : UNKNOWN_TYPE;
-    bool notification = slice_is_nocase(cpim_media_type(slice_of(type)), "message/imdn+xml");
+    bool notification = slice_is_nocase(cpim_media_type(slice_of(type)), IMDN_TYPE);
     cpim_new_message_id(id);
     struct cpim_draft d = {.from = c->from,
                            .to = to->v[0],
@@ -122,7 +123,7 @@ static int look_at(const struct adding *a, const char *file, int fd, struct body
         complain(a, file, cpim_error_text(verdict), "--type makes a message of content");
     else {
         b->message = c.message_id.n > 0 ? slice_dup(c.message_id) : NULL;
-        b->notification = slice_is_nocase(cpim_media_type(c.content_type), "message/imdn+xml");
+        b->notification = slice_is_nocase(cpim_media_type(c.content_type), IMDN_TYPE);
     }
     free(head);
     return status;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/rand.h"
+#include "cpim/imdn.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -141,7 +142,7 @@ static const char *type_fault(const char *type)
 
 static bool is_notification(const struct cpim_draft *d)
 {
-    return slice_is_nocase(cpim_media_type(slice_of(d->type)), "message/imdn+xml");
+    return slice_is_nocase(cpim_media_type(slice_of(d->type)), IMDN_TYPE);
 }
 
 static bool asks_for_notifications(const struct cpim_draft *d)

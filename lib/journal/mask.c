@@ -10,6 +10,15 @@ static void hide(struct buf *out)
     clean_add(out, HIDDEN, sizeof HIDDEN - 1);
 }
 
+/* Shows the text from `shown` on up to `from`, and hides it up to `to`: that is given back. */
+static size_t hide_part(struct slice t, size_t shown, size_t from, size_t to, struct buf *out)
+{
+    clean_add(out, t.p + shown, from - shown);
+    if (from < to)
+        hide(out);
+    return to;
+}
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -61,11 +70,7 @@ static void hide_names(struct slice t, struct buf *out)
         size_t end = i;
         while (end > shown && t.p[end - 1] == ' ')
             end--;
-        size_t name = name_start(t.p, shown, end);
-        clean_add(out, t.p + shown, name - shown);
-        if (name < end)
-            hide(out);
-        shown = end;
+        shown = hide_part(t, shown, name_start(t.p, shown, end), end, out);
     }
     clean_add(out, t.p + shown, t.n - shown);
 }
@@ -89,13 +94,8 @@ static void hide_users(struct slice t, struct buf *out)
 {
     size_t shown = 0;
     for (size_t i = 0; i < t.n; i++) {
-        if (t.p[i] != '@')
-            continue;
-        size_t user = user_start(t.p, shown, i);
-        clean_add(out, t.p + shown, user - shown);
-        if (user < i)
-            hide(out);
-        shown = i;
+        if (t.p[i] == '@')
+            shown = hide_part(t, shown, user_start(t.p, shown, i), i, out);
     }
     clean_add(out, t.p + shown, t.n - shown);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "cpim/imdn.h"
 #include "sdp/sdp.h"
 #include "sip/agent_int.h"
 
@@ -79,7 +80,7 @@ static char *content_type(const struct sip_agent *a)
     struct slice types = slice_of(journal_get(a->facts, "msrp.listening.wrapped-types"));
     struct slice type = slice_cut(&types, ' ');
 
-    return type.n == 0 || slice_is_nocase(type, "message/imdn+xml") ? NULL : slice_dup(type);
+    return type.n == 0 || slice_is_nocase(type, IMDN_TYPE) ? NULL : slice_dup(type);
 }
 
 static struct sdp_refusal read_answer(const struct sip_agent *a, const struct fork *f,

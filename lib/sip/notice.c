@@ -62,33 +62,37 @@ static bool read_notification(const struct osip_message *m, struct buf *decoded,
            imdn_read(slice_of(type), body, decoded, n);
 }
 
-struct osip_message *notice_answer(const struct osip_message *m, bool *notification)
+static struct osip_message *answer(const struct osip_message *m, bool notification)
 {
     const char *type;
-    struct slice body = sip_body(m, &type);
+
+    if (sip_body(m, &type).n > 0 && !notification && !is_optional(m))
+        return notice_unsupported(m, IMDN_TYPE ", message/cpim");
+    return sip_response_to(m, 200, NULL);
+}
+
+struct osip_message *notice_answer(const struct osip_message *m, bool *notification)
+{
     struct buf decoded;
     struct imdn n;
 
     *notification = read_notification(m, &decoded, &n);
     buf_free(&decoded);
-    if (body.n > 0 && !*notification && !is_optional(m))
-        return notice_unsupported(m, IMDN_TYPE ", message/cpim");
-    return sip_response_to(m, 200, NULL);
+    return answer(m, *notification);
 }
 
 void notice_message(struct sip_agent *a, struct sip_server *s, const struct osip_message *m)
 {
-    bool notification;
-    struct osip_message *r = notice_answer(m, &notification);
     const char *type;
     struct slice body = sip_body(m, &type);
     struct buf decoded;
     struct imdn n;
+    bool notification = read_notification(m, &decoded, &n);
 
-    if (read_notification(m, &decoded, &n))
+    if (notification)
         tell(a, type, body.n, &n);
     buf_free(&decoded);
-    indialog_respond(a, s, r);
+    indialog_respond(a, s, answer(m, notification));
 }
 
 /* We are willing to receive no Info Package, and say so (RFC 6086 4.2.2). Without a package it is
